@@ -1,0 +1,154 @@
+# libflowmatch: train and sample Conditional Flow Matching models in-process.
+#
+#   make deps          install what is missing (Debian, Ubuntu) or say what to install
+#   make               the libraries and the flowmatch program, in build/
+#   make demo          train on the digits and draw them: build/demo/digits.png
+#   make check         the tests (under three minutes)
+#   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
+#   make bench         speed against the sgemm floor
+#   make install       PREFIX=/usr/local, DESTDIR honoured
+#
+# Variables: CC, CXX, CFLAGS, LDFLAGS, BLAS=openblas|blis|none, BUILD=build, WERROR=1 (warnings are errors).
+
+CC ?= cc
+CXX ?= c++
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+BUILD ?= build
+BLAS ?= openblas
+CFLAGS ?= -O3 -g
+
+version_part = $(shell sed -n 's/^\#define FM_VERSION_$(1) *//p' include/flowmatch.h)
+VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+SOVERSION := 0
+
+# What the numerics rely on: no contraction behind our back, and never -ffast-math.
+FM_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc -fPIC -fvisibility=hidden -pthread \
+  -fno-math-errno -fno-trapping-math -ffp-contract=off \
+  -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+ifeq ($(WERROR),1)
+FM_CFLAGS += -Werror
+endif
+FM_CFLAGS += $(SANITIZE) $(DEFINES)
+FM_LDFLAGS := $(SANITIZE)
+LIBS := -lm -pthread
+
+ifeq ($(BLAS),openblas)
+BLAS_CFLAGS := $(shell $(PKG_CONFIG) --cflags openblas) -DFMI_BLAS_OPENBLAS
+BLAS_LIBS := $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
+BLAS_REQUIRES := openblas
+else ifeq ($(BLAS),blis)
+# Debian ships no blis.pc: the plain link is tried.
+BLAS_CFLAGS := -DFMI_BLAS_BLIS
+BLAS_LIBS := -lblis
+else ifeq ($(BLAS),none)
+BLAS_CFLAGS := -DFMI_BLAS_NONE
+else
+$(error BLAS must be openblas, blis or none, not '$(BLAS)')
+endif
+
+LIB_SOURCES := $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c))
+CLI_SOURCES := $(wildcard src/cli/*.c)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
+CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+
+STATIC := $(BUILD)/libflowmatch.a
+SHARED := $(BUILD)/libflowmatch.so.$(VERSION)
+PROGRAM := $(BUILD)/flowmatch
+PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng zlib)
+PNG_LIBS = $(shell $(PKG_CONFIG) --libs libpng zlib)
+
+.PHONY: all lib
+all: lib $(PROGRAM)
+lib: $(STATIC) $(SHARED) $(BUILD)/libflowmatch.pc
+
+# One file per instruction set gets its own flags; the table of kernels picks at run time.
+$(BUILD)/src/%_avx2.o: ISA_CFLAGS := $(if $(filter x86_64 amd64,$(shell uname -m)),-mavx2 -mfma)
+$(BUILD)/src/kern/%.o $(BUILD)/src/io/%.o $(BUILD)/src/core/%.o: FM_CFLAGS += $(BLAS_CFLAGS)
+$(BUILD)/src/cli/%.o: FM_CFLAGS += $(PNG_CFLAGS)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(FM_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
+
+# Objects depend on how they were compiled: another CC, CFLAGS or BLAS rebuilds.
+flags_now := $(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) $(BLAS) $(WERROR)
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' > $@
+.PHONY: force
+force:
+
+$(STATIC): $(LIB_OBJECTS)
+	rm -f $@
+	$(AR) rcsD $@ $^
+
+$(SHARED): $(LIB_OBJECTS)
+	$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
+	  -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(LIBS)
+	ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
+	ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
+
+$(PROGRAM): $(CLI_OBJECTS) $(STATIC)
+	$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
+
+$(BUILD)/libflowmatch.pc: libflowmatch.pc.in $(BUILD)/flags
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_REQUIRES@|$(BLAS_REQUIRES)|' \
+	  -e 's|@BLAS_LIBS@|$(if $(BLAS_REQUIRES),,$(BLAS_LIBS))|' $< > $@
+
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d)
+include tests/tests.mk
+include bench/bench.mk
+
+# ---- dependencies ---------------------------------------------------------------------------------
+
+DEBIAN_PACKAGES := gcc make pkg-config libopenblas-dev librandom123-dev libjsmn-dev libxxhash-dev libpng-dev \
+  zlib1g-dev check
+.PHONY: deps
+deps:
+	@if command -v apt-get >/dev/null 2>&1; then \
+	  missing=; for p in $(DEBIAN_PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	  if [ -z "$$missing" ]; then echo "deps: all installed"; exit 0; fi; \
+	  echo "deps: installing$$missing"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+	  echo "deps: install these, by your system's names for them: a C11 compiler, GNU make, pkg-config,"; \
+	  echo "  OpenBLAS or BLIS with its headers (or build with BLAS=none), Random123, jsmn and xxHash (headers),"; \
+	  echo "  libpng and zlib (the flowmatch program), Check (the tests)"; \
+	fi
+
+# ---- the demo -------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: all
+	FLOWMATCH=$(PROGRAM) sh docs/examples/demo.sh $(BUILD)/demo
+
+# ---- install --------------------------------------------------------------------------------------
+
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
+	$(INSTALL) -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
+	ln -sf libflowmatch.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libflowmatch.so.$(SOVERSION)
+	ln -sf libflowmatch.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libflowmatch.so
+	$(INSTALL) -m 644 $(BUILD)/libflowmatch.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/flowmatch.h $(DESTDIR)$(LIBDIR)/libflowmatch.* \
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/libflowmatch.pc $(DESTDIR)$(BINDIR)/flowmatch
+
+.PHONY: format clean
+format:
+	clang-format -i include/*.h src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,647 @@
+/*
+ * flowmatch.h - train and sample Conditional Flow Matching models inside your program
+ * SPDX-License-Identifier: MIT
+ *
+ * A flow model carries samples x0 of a source distribution (the prior) to samples x1 of a data
+ * distribution along dx/dt = u(t, x), t = 0 (source) to t = 1 (data). A network learns u by
+ * regression on conditional paths
+ *
+ *     x_t = alpha(t) x1 + sigma(t) x0 + gamma(t) eps,      u_t = d x_t / dt
+ *
+ * (Lipman et al., "Flow Matching for Generative Modeling", ICLR 2023, eq. 9-11 and 14; Liu et al.,
+ * "Flow Straight and Fast", ICLR 2023, eq. 1; Tong et al., arXiv 2302.00482, eq. 9-10).
+ *
+ * CONVENTIONS, stated once
+ *
+ * Data        Row-major [n][dim], contiguous. `float`, with _f64 twins where raw data enters and samples
+ *             leave. Labels are int32 [n][n_class_columns], 0 <= label < n_classes; -1 is the null class.
+ *             Condition vectors are float [n][cond_dim].
+ * Row arrays  are always function arguments, never pointers inside a struct. NULL says "absent", and any
+ *             array may be NULL where its count is 0.
+ * Status      Every call that can fail returns fm_status: FM_OK, or a negative code. Treat negative codes
+ *             you don't know as failures. The text that names the argument, what was expected and what was
+ *             found is in the context: fm_ctx_message(). Outputs are untouched on failure unless said.
+ * Options     A struct whose first field is its size. NULL means all defaults, and zero is the default in
+ *             every field; where zero would be meaningful the field is inverted or negative means "none".
+ *             Set it up with its fm_..._options_init(). Fields are only ever appended.
+ * Callbacks   get a struct owned by the library (it may grow; check struct_size before reading what was
+ *             appended) and your pointer. They return 0 to go on; anything else ends the call with
+ *             FM_E_CALLBACK. They must return: no longjmp, no C++ exception, no panic through the library.
+ * Handles     are opaque and reference-counted: a handle keeps what it was made from alive, so destroy them
+ *             in any order. Destroying NULL does nothing. Destroying a handle is safe from any thread.
+ * Threads     A context is used by one thread at a time. fm_path, fm_net, fm_prior, fm_normaliser,
+ *             fm_optimizer, fm_model and fm_data (unless it pulls) are immutable after creation: any number
+ *             of contexts and threads may use one at once. fm_solver, fm_trainer and fm_sampler own
+ *             workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
+ *             fm_trainer_latest and the destroy functions alone are safe from other threads.
+ * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
+ *             fm_solver_solve and fm_optimizer_step allocate nothing.
+ * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
+ *             input, loss or state is FM_E_NONFINITE, never a silent NaN.
+ * Noise       is counter-based (Philox4x32-10), keyed by (seed, stream, row, column). On one machine a
+ *             sample's bits depend on (model, seed, row index, solver) and not on how rows are split into
+ *             calls, on the number of threads or on the order of calls.
+ * Host        No printing, exit, abort, signal handler or mutable global; the default is to work on the
+ *             caller's thread alone.
+ */
+#ifndef FLOWMATCH_H
+#define FLOWMATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define FM_VERSION_MAJOR 0
+#define FM_VERSION_MINOR 1
+#define FM_VERSION_PATCH 0
+
+#if defined(_WIN32) && defined(FM_SHARED)
+#  ifdef FM_BUILD
+#    define FM_API __declspec(dllexport)
+#  else
+#    define FM_API __declspec(dllimport)
+#  endif
+#elif defined(__GNUC__)
+#  define FM_API __attribute__((visibility("default")))
+#else
+#  define FM_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------ */
+
+typedef int32_t fm_status;
+
+#define FM_OK 0                 /* done */
+#define FM_E_INVALID (-1)       /* an argument is NULL, out of range or inconsistent with another */
+#define FM_E_NOMEM (-2)         /* the allocator returned NULL, or a size overflows size_t */
+#define FM_E_UNSUPPORTED (-3)   /* understood, but not offered: an unknown kind, a newer options field */
+#define FM_E_DOMAIN (-4)        /* outside a path's regular interval */
+#define FM_E_NONFINITE (-5)     /* a NaN or infinity in input, loss or state */
+#define FM_E_CALLBACK (-6)      /* a callback returned non-zero */
+#define FM_E_IO (-7)            /* the operating system refused a file operation */
+#define FM_E_FORMAT (-8)        /* a file is not what it should be */
+#define FM_E_CHECKSUM (-9)      /* a file's bytes were changed or cut */
+#define FM_E_MISMATCH (-10)     /* handles that don't fit together */
+#define FM_E_STEPS (-11)        /* the adaptive solver used up max_steps; the state so far is returned */
+#define FM_E_FORKED (-12)       /* a context with threads, used in a forked child */
+#define FM_STOPPED (-13)        /* fm_ctx_stop was called; what was done stands */
+#define FM_DEADLINE (-14)       /* the deadline passed: finished with one long step, samples are coarse */
+
+/* The constant's name ("FM_E_INVALID"), or "unknown status". Never NULL. */
+FM_API const char *fm_status_name(fm_status status);
+
+/* The version of the linked library, major * 10000 + minor * 100 + patch, and as text "0.1.0". */
+FM_API uint32_t fm_version(void);
+FM_API const char *fm_version_string(void);
+
+/* ---- Handles ----------------------------------------------------------------------------------- */
+
+typedef struct fm_ctx fm_ctx;               /* allocator, threads, error text */
+typedef struct fm_path fm_path;             /* a conditional probability path */
+typedef struct fm_prior fm_prior;           /* the source distribution */
+typedef struct fm_net fm_net;               /* a velocity network's architecture (no weights) */
+typedef struct fm_normaliser fm_normaliser; /* per-column shift and scale */
+typedef struct fm_optimizer fm_optimizer;   /* an update rule with its learning-rate schedule */
+typedef struct fm_data fm_data;             /* a source of training rows */
+typedef struct fm_model fm_model;           /* net + weights + path + prior + normaliser */
+typedef struct fm_trainer fm_trainer;       /* training state */
+typedef struct fm_solver fm_solver;         /* an ODE solver with its workspace */
+typedef struct fm_sampler fm_sampler;       /* a model, a solver and workspace for drawing */
+
+/* ---- Context ----------------------------------------------------------------------------------- */
+
+/* How large training products may use CBLAS. Sampling always uses the library's own kernels. */
+#define FM_BLAS_AUTO 0u   /* CBLAS only where the BLAS reports that it runs on one thread */
+#define FM_BLAS_NEVER 1u  /* own kernels only */
+#define FM_BLAS_SERIAL 2u /* PROCESS-WIDE: sets the BLAS to one thread at creation, then uses it */
+#define FM_BLAS_AS_IS 3u  /* use the BLAS with whatever threads it has; "same bits" and "caller's thread
+                             only" no longer hold */
+#define FM_ISA_AUTO 0u    /* the best instruction set of this machine */
+#define FM_ISA_PLAIN 1u   /* portable C */
+#define FM_ISA_AVX2 2u    /* x86-64 with AVX2 and FMA; FM_E_UNSUPPORTED elsewhere */
+
+typedef struct fm_ctx_options {
+  uint64_t struct_size;
+  /* Both or neither. alloc returns `bytes` aligned to `alignment` (a power of two, at most 64), or NULL.
+     Called by creating and destroying functions only, from the thread that calls them. The functions must
+     stay valid until every handle made from this context is destroyed. */
+  void *(*alloc)(void *user, size_t bytes, size_t alignment);
+  void (*release)(void *user, void *block);
+  void *alloc_user;
+  /* The host's executor, instead of the library's threads: calls task(arg, i) for every i < n, in any
+     order, on any threads, also serially, and returns when all are done; non-zero is FM_E_CALLBACK. */
+  int32_t (*run)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg);
+  void *run_user;
+  uint32_t n_threads; /* threads at work, the caller's included; 0 or 1: the caller's only; at most 256.
+                         With `run`: how many tasks to offer at a time */
+  uint32_t blas;      /* FM_BLAS_... */
+  uint32_t isa;       /* FM_ISA_... */
+  uint32_t reserved;  /* 0 */
+} fm_ctx_options;
+
+typedef struct fm_ctx_info {
+  uint64_t struct_size;
+  uint32_t n_threads;
+  uint32_t blas_threads; /* as the BLAS reports, 0 if it doesn't say or there is none */
+  uint32_t blas_used;    /* 1 if large training products go to the BLAS */
+  uint32_t isa;          /* FM_ISA_... in use */
+  char blas_name[64];    /* "OpenBLAS 0.3.21 ...", "BLIS ...", "none" */
+} fm_ctx_info;
+
+/* Creates a context. options may be NULL. On failure *out is NULL and there is no text. */
+FM_API fm_status fm_ctx_create(const fm_ctx_options *options, fm_ctx **out);
+FM_API void fm_ctx_destroy(fm_ctx *ctx);
+/* The text of the last call that failed on this context; "" if none did. Valid until the next call. */
+FM_API const char *fm_ctx_message(const fm_ctx *ctx);
+/* Fills as much of info as its struct_size says; set that first (fm_ctx_info_init). */
+FM_API fm_status fm_ctx_get_info(fm_ctx *ctx, fm_ctx_info *info);
+/* Asks the call that runs on this context to end with FM_STOPPED at its next step. Safe from other threads
+   and from signal handlers. If none runs, the next long call ends so. */
+FM_API void fm_ctx_stop(fm_ctx *ctx);
+
+/* ---- Paths ------------------------------------------------------------------------------------- */
+
+#define FM_PATH_CONDOT 1u /* alpha = t, sigma = 1 - t: optimal transport, straight (Lipman eq. 22-23 with
+                             sigma_min = 0; rectified flow) */
+#define FM_PATH_COSINE 2u /* alpha = sin(pi t / 2), sigma = cos(pi t / 2): variance preserving, the cosine
+                             diffusion schedule (Albergo & Vanden-Eijnden 2023) */
+#define FM_PATH_CUSTOM 0x7fffffffu /* made by fm_path_create_custom */
+
+/* The coefficients of x_t and their time derivatives at one time. */
+typedef struct fm_path_coefficients {
+  uint64_t struct_size;
+  double alpha, sigma, gamma;
+  double d_alpha, d_sigma, d_gamma;
+} fm_path_coefficients;
+
+/* Fills all six fields but struct_size for 0 <= t <= 1. May be called from several threads at once. */
+typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
+
+/* What a row of a path can be described by, together with x_t. */
+#define FM_VELOCITY 0u /* u = dx/dt */
+#define FM_X1 1u       /* the data end */
+#define FM_X0 2u       /* the source end; with a Gaussian prior, the noise */
+#define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
+
+FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
+/* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
+   finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
+   valid while the path or anything made from it lives. A model with such a path can't be saved. */
+FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
+FM_API void fm_path_destroy(fm_path *path);
+FM_API uint32_t fm_path_kind(const fm_path *path);
+/* The coefficients at t; FM_E_DOMAIN outside [0, 1]. Set out->struct_size first. */
+FM_API fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t,
+                                         fm_path_coefficients *out);
+/* x_t and the target u_t of n rows. x0, x1 [n][dim]; eps [n][dim] or NULL if gamma is 0; t [n].
+   xt, ut [n][dim]; either may be NULL. */
+FM_API fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const double *x0, const double *x1,
+                                     const double *eps, const double *t, size_t n, size_t dim, double *xt,
+                                     double *ut);
+/* Converts between descriptions of the same rows: `value` of kind `from` (FM_VELOCITY ...) at (t, x) to
+   kind `to`. Exact inverses on the path's regular interval; where a limit doesn't exist FM_E_DOMAIN names
+   the row. x, value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
+FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint32_t to,
+                                 const double *t, const double *x, const double *value, size_t n,
+                                 size_t dim, double *out);
+
+/* ---- Priors ------------------------------------------------------------------------------------ */
+
+#define FM_PRIOR_GAUSSIAN 1u /* N(0, 1) in every normalised column: the default */
+#define FM_PRIOR_ROWS 2u     /* rows of another data set */
+#define FM_PRIOR_CALLBACK 3u
+
+/* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
+   row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
+typedef struct fm_prior_request {
+  uint64_t struct_size;
+  uint64_t seed;
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  double *x0; /* out, [n][dim] */
+} fm_prior_request;
+typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
+
+FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
+/* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. Saved with the model. */
+FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
+FM_API fm_status fm_prior_create_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
+                                          fm_prior **out);
+/* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
+FM_API fm_status fm_prior_create_callback(fm_ctx *ctx, fm_prior_fn fn, void *user, fm_prior **out);
+FM_API void fm_prior_destroy(fm_prior *prior);
+
+/* ---- Normalisers ------------------------------------------------------------------------------- */
+
+#define FM_NORMALISE_COLUMNS 1u  /* own mean and deviation for every column: the default */
+#define FM_NORMALISE_WHOLE 2u    /* one mean and deviation for all columns (images) */
+#define FM_NORMALISE_IDENTITY 3u /* none */
+
+/* Statistics of rows, in double and in one stable pass. A constant column gets scale 0: it is normalised to
+   0 and comes back exactly. A non-finite cell is FM_E_NONFINITE and is named by row and column. */
+FM_API fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, size_t n, size_t dim,
+                                   fm_normaliser **out);
+FM_API fm_status fm_normaliser_fit_f64(fm_ctx *ctx, uint32_t kind, const double *x, size_t n, size_t dim,
+                                       fm_normaliser **out);
+/* Given statistics: normalised = (x - shift) / scale; scale >= 0, finite. shift, scale [dim]. */
+FM_API fm_status fm_normaliser_create(fm_ctx *ctx, const double *shift, const double *scale, size_t dim,
+                                      fm_normaliser **out);
+FM_API void fm_normaliser_destroy(fm_normaliser *normaliser);
+FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser);
+/* Copies the statistics out: shift, scale [dim]; either may be NULL. */
+FM_API fm_status fm_normaliser_get(fm_ctx *ctx, const fm_normaliser *normaliser, double *shift,
+                                   double *scale);
+
+/* ---- Networks ---------------------------------------------------------------------------------- */
+
+#define FM_NET_RESMLP 1u /* residual MLP with adaptive layer norm (adaLN-Zero, Peebles & Xie 2023): default */
+#define FM_NET_MLP 2u    /* multilayer perceptron on [x, time features, conditions] */
+#define FM_NET_CUSTOM 0x7fffffffu
+
+#define FM_ACT_SILU 1u
+#define FM_ACT_GELU 2u      /* exact, by erf */
+#define FM_ACT_GELU_TANH 3u /* the tanh approximation */
+#define FM_ACT_SELU 4u
+#define FM_ACT_ELU 5u
+#define FM_ACT_TANH 6u
+#define FM_ACT_RELU 7u
+#define FM_ACT_MISH 8u
+
+typedef struct fm_net_options {
+  uint64_t struct_size;
+  uint32_t kind;           /* FM_NET_RESMLP or FM_NET_MLP; 0: residual MLP */
+  uint32_t activation;     /* FM_ACT_...; 0: SiLU */
+  uint32_t width;          /* hidden units; 0: 256 */
+  uint32_t depth;          /* MLP: linear layers, at least 1; residual MLP: blocks. 0: 4 | 3 */
+  int32_t time_features;   /* even count of cos and sin features; 0: 64; negative: t itself as one input */
+  uint32_t class_features; /* length of a class column's embedding; 0: 32 */
+} fm_net_options;
+
+/* What a custom network's callbacks get. Rows are independent; may be called from several threads. */
+typedef struct fm_net_call {
+  uint64_t struct_size;
+  uint64_t n;            /* rows */
+  uint64_t dim;
+  const float *params;   /* [n_params] */
+  const float *x;        /* [n][dim], normalised */
+  const double *t;       /* [n] */
+  const int32_t *labels; /* [n][n_class_columns], -1 is the null class; NULL if there are none */
+  const float *cond;     /* [n][cond_dim], normalised; NULL if there is none. Rows without it are NaN */
+  float *velocity;       /* forward: out, [n][dim] */
+  const float *d_velocity; /* vjp: in, [n][dim] */
+  float *d_x;            /* vjp: out, [n][dim], or NULL if not wanted */
+  float *d_params;       /* vjp: add the gradient over all n rows to it, [n_params], or NULL */
+} fm_net_call;
+typedef int32_t (*fm_net_fn)(void *user, const fm_net_call *call);
+/* Writes the initial parameters: params [n_params]. */
+typedef int32_t (*fm_net_init_fn)(void *user, uint64_t seed, float *params, size_t n_params);
+
+/* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
+   least 1); cond_dim is the length of the condition vector; both may be absent. dim >= 1. */
+FM_API fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
+                               size_t cond_dim, const fm_net_options *options, fm_net **out);
+/* The caller's own network. init may be NULL (parameters start at 0). `user` must stay valid while the net
+   or anything made from it lives. Models with it can't be saved, their parameters can be copied out. */
+FM_API fm_status fm_net_create_custom(fm_ctx *ctx, size_t dim, const uint32_t *n_classes,
+                                      size_t n_class_columns, size_t cond_dim, size_t n_params,
+                                      fm_net_fn forward, fm_net_fn vjp, fm_net_init_fn init, void *user,
+                                      fm_net **out);
+FM_API void fm_net_destroy(fm_net *net);
+FM_API size_t fm_net_dim(const fm_net *net);
+FM_API size_t fm_net_n_params(const fm_net *net);
+FM_API size_t fm_net_n_class_columns(const fm_net *net);
+FM_API uint32_t fm_net_n_classes(const fm_net *net, size_t column); /* 0 if there is no such column */
+FM_API size_t fm_net_cond_dim(const fm_net *net);
+/* Parameter tensors in block order. FM_E_INVALID past the last. name is valid while the net lives; shape
+   has up to 3 entries, unused ones 0. Outputs may be NULL. */
+FM_API fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char **name,
+                               size_t *offset, uint64_t shape[3]);
+/* Initial parameters, the same for the same seed: params [n_params]. */
+FM_API fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *params);
+/* The network itself on normalised rows: params [n_params], x [n][dim], t [n], labels
+   [n][n_class_columns] or NULL (null class), cond [n][cond_dim] or NULL (absent), out [n][dim].
+   Unlike fm_sampler_velocity, these three allocate their workspace for the call. */
+FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                                 const double *t, const int32_t *labels, const float *cond, size_t n,
+                                 float *out);
+/* Vector-Jacobian products: d_out [n][dim] in; d_x [n][dim] and d_params [n_params] are written, either may
+   be NULL. */
+FM_API fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                            const double *t, const int32_t *labels, const float *cond, const float *d_out,
+                            size_t n, float *d_x, float *d_params);
+/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n] or NULL; out, d_out [n][dim], out
+   may be NULL. FM_E_UNSUPPORTED for custom networks. */
+FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                            const double *t, const int32_t *labels, const float *cond, const float *dx,
+                            const double *dt, size_t n, float *out, float *d_out);
+
+/* ---- Optimisers -------------------------------------------------------------------------------- */
+
+#define FM_OPTIMIZER_ADAMW 1u   /* Loshchilov & Hutter 2019; weight_decay 0 is Adam */
+#define FM_SCHEDULE_COSINE 1u   /* linear warm-up, then half a cosine to final_fraction of the rate */
+#define FM_SCHEDULE_CONSTANT 2u /* linear warm-up, then constant */
+
+typedef struct fm_optimizer_options {
+  uint64_t struct_size;
+  uint32_t kind;         /* FM_OPTIMIZER_...; 0: AdamW */
+  uint32_t schedule;     /* FM_SCHEDULE_...; 0: cosine */
+  double learning_rate;  /* 0: 1e-3 */
+  double beta1, beta2;   /* 0: 0.9 and 0.999; beta2 may be negative: none. beta1 likewise */
+  double epsilon;        /* 0: 1e-8 */
+  double weight_decay;   /* 0: none. Applied to every parameter, decoupled */
+  double clip_norm;      /* bound on the gradient's 2-norm; 0: 1; negative: no clipping */
+  double final_fraction; /* the rate at the end as a fraction; 0: 0.01; negative: 0 */
+  int64_t warmup_steps;  /* 0: min(n_steps / 10, 500); negative: none */
+  uint64_t n_steps;      /* length of the schedule; 0: 5000 */
+} fm_optimizer_options;
+
+FM_API fm_status fm_optimizer_create(fm_ctx *ctx, const fm_optimizer_options *options, fm_optimizer **out);
+FM_API void fm_optimizer_destroy(fm_optimizer *optimizer);
+/* The length of the state block for n_params parameters, in floats. Start it at zero. */
+FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_params);
+/* The rate of the given step, counted from 1. */
+FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
+/* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
+   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. */
+FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
+                                   const float *grad, size_t n_params, float *params, float *state,
+                                   double *grad_norm);
+
+/* ---- Data -------------------------------------------------------------------------------------- */
+
+typedef struct fm_data_options {
+  uint64_t struct_size;
+  uint64_t no_copy; /* 1: keep the caller's pointers, which must outlive the handle; 0: copy */
+} fm_data_options;
+
+/* Rows to fill: row i of the request is row first_row + i of the stream. The stream of a training run is
+   read in order from row 0; after a resume it goes on where it stood, so a pull whose rows depend on their
+   index alone resumes bit-equal. */
+typedef struct fm_pull_request {
+  uint64_t struct_size;
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  double *x1;      /* out, [n][dim] */
+  double *x0;      /* out, [n][dim], if the data was made with pairs, else NULL */
+  int32_t *labels; /* out, [n][n_class_columns], or NULL if there are none */
+  float *cond;     /* out, [n][cond_dim], or NULL if there is none */
+  float *weights;  /* out, [n], preset to 1 */
+} fm_pull_request;
+typedef int32_t (*fm_pull_fn)(void *user, const fm_pull_request *request);
+
+/* A data set in memory. x1 [n][dim]; x0 [n][dim] pairs or NULL (the prior is drawn); labels
+   [n][n_class_columns], cond [n][cond_dim], weights [n] (loss weights >= 0) or NULL. Non-finite cells are
+   named by row and column. Training reads it in shuffled epochs. */
+FM_API fm_status fm_data_create(fm_ctx *ctx, const float *x1, const float *x0, const int32_t *labels,
+                                const float *cond, const float *weights, size_t n, size_t dim,
+                                size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
+                                fm_data **out);
+FM_API fm_status fm_data_create_f64(fm_ctx *ctx, const double *x1, const double *x0, const int32_t *labels,
+                                    const float *cond, const float *weights, size_t n, size_t dim,
+                                    size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
+                                    fm_data **out);
+/* A stream the caller fills; pairs: 1 if it fills x0 too. Called from the thread that trains. `user` must
+   stay valid while the data or anything made from it lives. */
+FM_API fm_status fm_data_create_pull(fm_ctx *ctx, fm_pull_fn fn, void *user, size_t dim,
+                                     size_t n_class_columns, size_t cond_dim, uint32_t pairs, fm_data **out);
+FM_API void fm_data_destroy(fm_data *data);
+
+/* ---- Models ------------------------------------------------------------------------------------ */
+
+/* Puts caller's weights into a model: params [n_params]; ema [n_params] or NULL (params). path NULL: CondOT;
+   prior NULL: Gaussian; normaliser NULL: identity; cond_normaliser NULL: identity. Everything is copied or
+   retained. */
+FM_API fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, const float *ema,
+                                 const fm_path *path, const fm_prior *prior,
+                                 const fm_normaliser *normaliser, const fm_normaliser *cond_normaliser,
+                                 fm_model **out);
+FM_API void fm_model_destroy(fm_model *model);
+/* One safetensors file: weights and their moving average, statistics, and the architecture as metadata.
+   Written to a temporary beside it, synced and renamed: a crash leaves the old file or the new one. */
+FM_API fm_status fm_model_save(fm_ctx *ctx, const fm_model *model, const char *file);
+/* Every field is checked before it is used; FM_E_FORMAT or FM_E_CHECKSUM say what is wrong. */
+FM_API fm_status fm_model_load(fm_ctx *ctx, const char *file, fm_model **out);
+FM_API fm_status fm_model_load_memory(fm_ctx *ctx, const void *bytes, size_t n_bytes, fm_model **out);
+/* What it was made from; valid while the model lives, not to be destroyed. */
+FM_API const fm_net *fm_model_net(const fm_model *model);
+FM_API const fm_path *fm_model_path(const fm_model *model);
+FM_API const fm_normaliser *fm_model_normaliser(const fm_model *model);
+/* Copies weights out: params, ema [n_params]; either may be NULL. */
+FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);
+/* Free text saved with the model (a note, units, a data type): returns a new model that shares nothing
+   mutable. key and value are UTF-8, at most 64 and 4096 bytes. */
+FM_API fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key, const char *value,
+                                    fm_model **out);
+/* The note's text, or NULL; valid while the model lives. */
+FM_API const char *fm_model_note(const fm_model *model, const char *key);
+/* The steps of training behind it, 0 if not known. */
+FM_API uint64_t fm_model_train_steps(const fm_model *model);
+
+/* ---- Training ---------------------------------------------------------------------------------- */
+
+typedef struct fm_progress {
+  uint64_t struct_size;
+  uint64_t step;    /* steps done */
+  uint64_t n_steps; /* steps in all */
+  uint64_t n_rows;  /* rows seen */
+  double loss;      /* of this step: weighted mean of ||v - u||^2 / dim */
+  double mean_loss; /* running mean over about 100 steps */
+  double learning_rate;
+  double grad_norm; /* before clipping */
+  double seconds;   /* since this call began */
+} fm_progress;
+typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
+
+/* The place for a distributed sum: between the gradient and the update. grad [n] holds the sum over this
+   process's rows of weight * gradient, *weight the sum of the weights, *loss the weighted loss sum. Replace
+   all three by the sums over all processes. Every process must call with the same step. */
+typedef struct fm_reduction {
+  uint64_t struct_size;
+  uint64_t step;
+  uint64_t n;
+  float *grad;
+  double *weight;
+  double *loss;
+} fm_reduction;
+typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
+
+typedef struct fm_trainer_options {
+  uint64_t struct_size;
+  uint64_t seed;
+  uint64_t batch;         /* rows of a step; 0: 256. Also the most a call of fm_trainer_step may bring */
+  uint64_t publish_every; /* steps between published snapshots; 0: only fm_trainer_publish */
+  uint64_t n_snapshots;   /* snapshot blocks; 0: 3; at least 2 */
+  double ema_decay;       /* 0: 0.999, warmed up as min(decay, (1 + n) / (10 + n)); negative: no average */
+  double label_dropout;   /* share of rows trained without their condition; 0: 0.1; negative: none */
+  fm_progress_fn progress; /* called after every step of fm_trainer_run, from its thread */
+  void *progress_user;
+  fm_reduce_fn reduce;
+  void *reduce_user;
+} fm_trainer_options;
+
+/* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
+   [n_params] to start from, or NULL: fm_net_init with the seed. */
+FM_API fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path *path,
+                                   const fm_prior *prior, const fm_normaliser *normaliser,
+                                   const fm_normaliser *cond_normaliser, const fm_optimizer *optimizer,
+                                   const float *params, const fm_trainer_options *options, fm_trainer **out);
+FM_API void fm_trainer_destroy(fm_trainer *trainer);
+/* One step on the caller's rows, in the data's units: x1 [n][dim]; x0 [n][dim] pairs or NULL; labels, cond,
+   weights or NULL; 1 <= n <= batch. Writes the loss to *loss unless NULL. On FM_E_NONFINITE nothing was
+   updated. */
+FM_API fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0,
+                                 const int32_t *labels, const float *cond, const float *weights, size_t n,
+                                 double *loss);
+FM_API fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const double *x1, const double *x0,
+                                     const int32_t *labels, const float *cond, const float *weights,
+                                     size_t n, double *loss);
+/* Trains on data until n_steps steps have been done in the trainer's life (0: the optimiser's n_steps), so
+   that a resumed run goes on and stops where the whole one would. */
+FM_API fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t n_steps);
+/* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
+   the same on every call, so values compare. n 0: every row (a pull needs n). */
+FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
+                                     uint64_t n, double *loss);
+FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
+/* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. */
+FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
+/* Makes the present weights the latest snapshot. If every block is held by somebody it skips, counts
+   (fm_trainer_skipped) and returns FM_OK. Allocates nothing. */
+FM_API fm_status fm_trainer_publish(fm_ctx *ctx, fm_trainer *trainer);
+FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer);
+/* The latest snapshot, or FM_E_INVALID if none was published. Safe from other threads while the trainer
+   trains; destroy the model to give the block back. */
+FM_API fm_status fm_trainer_latest(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
+/* A model of the present weights, allocated, independent of the trainer. */
+FM_API fm_status fm_trainer_model(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
+/* A checkpoint holds all that training needs to go on bit-equal: weights, average, moments, counters. Load
+   into a trainer made with the same net, optimiser and options (FM_E_MISMATCH names what differs). */
+FM_API fm_status fm_trainer_save(fm_ctx *ctx, const fm_trainer *trainer, const char *file);
+FM_API fm_status fm_trainer_load(fm_ctx *ctx, fm_trainer *trainer, const char *file);
+
+/* Everything at once: statistics of data, a network (net_options), a trainer, n_steps of the optimiser, a
+   model. path, prior, optimizer, options may be NULL. Data must be in memory; class counts are the largest
+   label + 1. On FM_STOPPED and FM_E_CALLBACK *out is the model so far if a step was done, else NULL. */
+FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, const fm_prior *prior,
+                        const fm_optimizer *optimizer, const fm_net_options *net_options,
+                        const fm_trainer_options *options, fm_model **out);
+
+/* ---- Solvers ----------------------------------------------------------------------------------- */
+
+#define FM_SOLVER_EULER 1u  /* fixed steps, order 1 */
+#define FM_SOLVER_DOPRI5 2u /* Dormand & Prince 5(4), steps chosen for every row by itself */
+
+typedef struct fm_solver_options {
+  uint64_t struct_size;
+  uint32_t method;    /* FM_SOLVER_...; 0: Euler */
+  uint32_t n_steps;   /* fixed steps; 0: 20. Ignored by adaptive methods */
+  double rtol, atol;  /* adaptive: error per step below atol + rtol |x|, root mean square; 0: 1e-5 both */
+  double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */
+  uint64_t max_steps; /* adaptive: tries per row; 0: 10000 */
+} fm_solver_options;
+
+typedef struct fm_solve_stats {
+  uint64_t struct_size;
+  uint64_t nfe;       /* rows evaluated in all: sum over calls of their n */
+  uint64_t max_nfe;   /* the most evaluations that one row took */
+  uint64_t accepted;  /* steps, over all rows */
+  uint64_t rejected;
+  uint64_t failed;    /* rows that ended early: FM_E_STEPS or FM_E_NONFINITE */
+} fm_solve_stats;
+
+/* The right-hand side: row i is at time t[i]. Rows may be any subset in any order: `row` [n] gives their
+   index in y. */
+typedef struct fm_rhs_call {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const uint64_t *row; /* [n] */
+  const double *t;     /* [n] */
+  const double *x;     /* [n][dim] */
+  double *dxdt;        /* out, [n][dim] */
+} fm_rhs_call;
+typedef int32_t (*fm_rhs_fn)(void *user, const fm_rhs_call *call);
+
+/* After every step of a solve: rows first_row.. are at times t [n] with state x [n][dim]. */
+typedef struct fm_trajectory {
+  uint64_t struct_size;
+  uint64_t step; /* 0: the start */
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  const double *t;
+  const double *x;
+} fm_trajectory;
+typedef int32_t (*fm_trajectory_fn)(void *user, const fm_trajectory *trajectory);
+
+FM_API fm_status fm_solver_create(fm_ctx *ctx, size_t dim, const fm_solver_options *options,
+                                  fm_solver **out);
+FM_API void fm_solver_destroy(fm_solver *solver);
+/* Solves dx/dt = rhs from t0 to t1 (t1 < t0 solves in reverse) for n rows, y [n][dim] in place, any n. rhs
+   is never evaluated outside [t0, t1], and t1 is hit exactly. trajectory and stats may be NULL. */
+FM_API fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0,
+                                 double t1, size_t n, double *y, fm_trajectory_fn trajectory,
+                                 void *trajectory_user, fm_solve_stats *stats);
+
+/* ---- Sampling ---------------------------------------------------------------------------------- */
+
+typedef struct fm_sampler_options {
+  uint64_t struct_size;
+  double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
+  uint64_t raw_weights; /* 1: the weights themselves instead of their moving average */
+} fm_sampler_options;
+
+FM_API fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
+                                   const fm_sampler_options *options, fm_sampler **out);
+FM_API void fm_sampler_destroy(fm_sampler *sampler);
+/* Another model of the same net (a newer snapshot); FM_E_MISMATCH otherwise. Allocates nothing. */
+FM_API fm_status fm_sampler_set_model(fm_ctx *ctx, fm_sampler *sampler, const fm_model *model);
+/* Draws rows first_row .. first_row + n of the endless table that seed names: labels [n][n_class_columns]
+   or NULL (null class), cond [n][cond_dim] or NULL (absent), out [n][dim] in the data's units. A row that
+   failed makes the call fail; the others are right. */
+FM_API fm_status fm_sampler_draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                                 const int32_t *labels, const float *cond, size_t n, float *out);
+FM_API fm_status fm_sampler_draw_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                                     const int32_t *labels, const float *cond, size_t n, double *out);
+/* Carries the caller's rows x [n][dim], in the data's units, in place from t0 to t1; (0, 1) generates,
+   (1, 0) encodes. trajectory (in the data's units, from the calling thread) and stats may be NULL. */
+FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, double t1,
+                                      const int32_t *labels, const float *cond, size_t n, double *x,
+                                      fm_trajectory_fn trajectory, void *trajectory_user,
+                                      fm_solve_stats *stats);
+/* The model's velocity in normalised coordinates: x [n][dim] and t [n] to out [n][dim]. */
+FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
+                                     const int32_t *labels, const float *cond, size_t n, float *out);
+/* One call: a sampler with default options, a draw, and the sampler destroyed. */
+FM_API fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row,
+                           const int32_t *labels, const float *cond, size_t n, float *out);
+
+/* ---- Setting up structs ------------------------------------------------------------------------ */
+
+#define FM_DEFINE_INIT_(type)                                                                             \
+  static inline void type##_init(type *s) {                                                               \
+    memset(s, 0, sizeof *s);                                                                              \
+    s->struct_size = sizeof *s;                                                                           \
+  }
+FM_DEFINE_INIT_(fm_ctx_options)
+FM_DEFINE_INIT_(fm_ctx_info)
+FM_DEFINE_INIT_(fm_path_coefficients)
+FM_DEFINE_INIT_(fm_net_options)
+FM_DEFINE_INIT_(fm_optimizer_options)
+FM_DEFINE_INIT_(fm_data_options)
+FM_DEFINE_INIT_(fm_trainer_options)
+FM_DEFINE_INIT_(fm_solver_options)
+FM_DEFINE_INIT_(fm_solve_stats)
+FM_DEFINE_INIT_(fm_sampler_options)
+#undef FM_DEFINE_INIT_
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,51 @@
+/* solve.h - ODE solvers on any right-hand side; this part never sees a network. Rows are independent: each
+   has its own time and, in adaptive methods, its own steps, so a neighbour never changes a row's bits. */
+#ifndef FMI_SOLVE_H
+#define FMI_SOLVE_H
+
+#include "core/core.h"
+
+typedef struct fmi_rhs {
+  /* Rows row[i] (index into y) at t[i], x[i][dim] -> dxdt[i][dim]. */
+  fm_status (*fn)(void *user, size_t n, const uint64_t *row, const double *t, const double *x, double *dxdt,
+                  fmi_error *err);
+  void *user;
+} fmi_rhs;
+
+/* Asked between steps: FM_OK to go on; FM_DEADLINE to take one Euler step to the end; anything else ends. */
+typedef struct fmi_solve_control {
+  fm_status (*check)(void *user);
+  void *user;
+} fmi_solve_control;
+
+typedef struct fmi_method fmi_method;
+
+/* The caller's options with defaults filled in and checked. */
+typedef struct fmi_solve_config {
+  const fmi_method *method;
+  uint32_t n_steps;
+  double rtol, atol, first_step;
+  uint64_t max_steps;
+} fmi_solve_config;
+
+/* A method: one file (or one block in tableaux.def) and one line in solver_list.def. */
+struct fmi_method {
+  uint32_t kind;
+  const char *name; /* on the command line: "euler" */
+  size_t (*workspace)(const fmi_solve_config *config, size_t n, size_t dim); /* bytes; SIZE_MAX: too large */
+  fm_status (*solve)(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,
+                     double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
+                     fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats, fmi_error *err);
+};
+
+const fmi_method *fmi_method_by_kind(uint32_t kind);
+const fmi_method *fmi_method_by_name(const char *name);
+fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
+
+/* Solves n rows in place. rhs rows and trajectory rows are first_row + index. control and trajectory may be
+   NULL; stats is added to. A row that fails (FM_E_STEPS, FM_E_NONFINITE) keeps its state so far while the
+   others go on; the call then returns that status and names the first such row. */
+fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,
+                    double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
+                    fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats, fmi_error *err);
+#endif
