@@ -6,7 +6,8 @@
 #include "core/core.h"
 
 typedef struct fmi_rhs {
-  /* Rows row[i] (index into y) at t[i], x[i][dim] -> dxdt[i][dim]. */
+  /* Rows row[i] (index into y) at t[i], x[i][dim] -> dxdt[i][dim]. Any failure ends the solve, so what is not
+     finite is left to the solver: a stage of a step that blows up may hand in a non-finite x. */
   fm_status (*fn)(void *user, size_t n, const uint64_t *row, const double *t, const double *x, double *dxdt,
                   fmi_error *err);
   void *user;
@@ -28,24 +29,46 @@ typedef struct fmi_solve_config {
   uint64_t max_steps;
 } fmi_solve_config;
 
-/* A method: one file (or one block in tableaux.def) and one line in solver_list.def. */
+/* One call of fmi_solve, as a method gets it: n >= 1, dim >= 1, stats not NULL. */
+typedef struct fmi_solve_job {
+  const fmi_solve_config *config;
+  const fmi_rhs *rhs;
+  const fmi_solve_control *control; /* or NULL */
+  double t0, t1;
+  size_t first_row, n, dim;
+  double *y; /* [n][dim] */
+  void *workspace;
+  fm_trajectory_fn trajectory; /* or NULL */
+  void *trajectory_user;
+  fm_solve_stats *stats;
+  fmi_error *err;
+} fmi_solve_job;
+
+/* A method: one line in solver_list.def, which names a stepper (one file) and, for Runge-Kutta methods, a
+   tableau (one block in tableaux.def). */
 struct fmi_method {
   uint32_t kind;
   const char *name; /* on the command line: "euler" */
   size_t (*workspace)(const fmi_solve_config *config, size_t n, size_t dim); /* bytes; SIZE_MAX: too large */
-  fm_status (*solve)(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,
-                     double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
-                     fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats, fmi_error *err);
+  fm_status (*solve)(const fmi_solve_job *job);
+  const struct fmi_tableau *tableau;
 };
 
-const fmi_method *fmi_method_by_kind(uint32_t kind);
-const fmi_method *fmi_method_by_name(const char *name);
+const fmi_method *fmi_method_by_kind(uint32_t kind);    /* NULL: unknown */
+const fmi_method *fmi_method_by_name(const char *name); /* NULL: unknown */
+/* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
 
-/* Solves n rows in place. rhs rows and trajectory rows are first_row + index. control and trajectory may be
-   NULL; stats is added to. A row that fails (FM_E_STEPS, FM_E_NONFINITE) keeps its state so far while the
-   others go on; the call then returns that status and names the first such row. */
+/* Solves n rows in place. rhs rows and trajectory rows are first_row + index. control, trajectory and stats
+   may be NULL; stats is added to. workspace is 64-byte aligned, of config->method->workspace(config, n, dim)
+   bytes or what that gives for a larger n.
+
+   A row that fails (FM_E_STEPS, FM_E_NONFINITE) keeps its state so far while the others go on; the call
+   then returns the status of the first such row in y, and names it. FM_DEADLINE: every row is at t1, some by
+   one long step. On other failures (of rhs, trajectory or control) every row has the state of its last step.
+ */
 fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,
                     double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
-                    fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats, fmi_error *err);
+                    fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats,
+                    fmi_error *err);
 #endif

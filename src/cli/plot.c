@@ -1,0 +1,156 @@
+/* plot.c - points, and a loss curve. */
+#include "cli/plot.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SCATTER_SIDE 760
+#define LEGEND_WIDTH 96
+#define LOSS_WIDTH 960
+#define LOSS_HEIGHT 560
+
+static const colour blue = {0x2b, 0x6c, 0xb0}, pale_blue = {0xc6, 0xdb, 0xf0}, orange = {0xdd, 0x6b, 0x20};
+
+/* Classes that stay apart for most eyes; more of them take the colours again. */
+static const colour class_colours[] = {
+    {0x4e, 0x79, 0xa7}, {0xf2, 0x8e, 0x2b}, {0xe1, 0x57, 0x59}, {0x59, 0xa1, 0x4f}, {0xb0, 0x7a, 0xa1},
+    {0x76, 0xb7, 0xb2}, {0xed, 0xc9, 0x48}, {0x9c, 0x75, 0x5f}, {0xff, 0x9d, 0xa7}, {0x79, 0x70, 0x6e},
+};
+
+/* ---- points ---------------------------------------------------------------------------------------- */
+
+/* The range of a column and a little around it. */
+static axis range_of(const double *column, size_t n, const char *title) {
+  axis a = {.low = DBL_MAX, .high = -DBL_MAX, .title = title};
+  for (size_t i = 0; i < n; i++) {
+    a.low = fmin(a.low, column[2 * i]);
+    a.high = fmax(a.high, column[2 * i]);
+  }
+  double around = .04 * (a.high - a.low);
+  if (!(around > 1e-12 * fabs(a.low))) around = a.low != 0 ? .1 * fabs(a.low) : 1; /* a constant column */
+  a.low -= around;
+  a.high += around;
+  return a;
+}
+
+/* Where two ranges are much alike, a unit is given the same length on both: circles stay round. */
+static void match_units(axis *x, axis *y) {
+  double ratio = (x->high - x->low) / (y->high - y->low);
+  if (ratio > 2.5 || ratio < .4) return;
+  axis *shorter = ratio < 1 ? x : y;
+  double more = .5 * (fmax(x->high - x->low, y->high - y->low) - (shorter->high - shorter->low));
+  shorter->low -= more;
+  shorter->high += more;
+}
+
+static void draw_legend(canvas *c, uint32_t n_classes) {
+  char text[24];
+  int x = c->width - LEGEND_WIDTH, y = 40;
+  for (uint32_t k = 0; k < n_classes; k++, y += FONT_HEIGHT + 8) {
+    snprintf(text, sizeof text, "class %u", (unsigned)k);
+    canvas_disc(c, x, y + FONT_HEIGHT / 2, 4, class_colours[k], 1);
+    canvas_text(c, x + 14, y, text, INK);
+  }
+}
+
+canvas plot_scatter(const double *xy, const int32_t *labels, size_t n, uint32_t n_classes,
+                    const char *const titles[2]) {
+  bool legend = labels && n_classes <= COUNT(class_colours);
+  canvas c = canvas_create(SCATTER_SIDE + (legend ? LEGEND_WIDTH : 0), SCATTER_SIDE, WHITE);
+  axis x = range_of(xy, n, titles[0]), y = range_of(xy + 1, n, titles[1]);
+  match_units(&x, &y);
+  plot_axes(&c, &x, &y, NULL, legend ? LEGEND_WIDTH : 0);
+  /* Fainter and smaller where there are many, so that density shows instead of a blot. */
+  double crowd = sqrt((double)n / 500);
+  double alpha = fmin(.85, fmax(.1, .85 / crowd)), radius = fmin(3.2, fmax(1.4, 3.2 / sqrt(crowd)));
+  for (size_t i = 0; i < n; i++) {
+    colour k = labels && labels[i] >= 0 ? class_colours[(size_t)labels[i] % COUNT(class_colours)] : blue;
+    canvas_disc(&c, plot_place(&x, xy[2 * i]), plot_place(&y, xy[2 * i + 1]), radius, k, alpha);
+  }
+  if (legend) draw_legend(&c, n_classes);
+  return c;
+}
+
+/* ---- the loss -------------------------------------------------------------------------------------- */
+
+void loss_curve_add(loss_curve *curve, uint64_t step, double loss, double mean) {
+  if (curve->n == 0) curve->first_step = step;
+  curve->loss = cli_grow(curve->loss, &curve->loss_capacity, curve->n + 1, sizeof *curve->loss);
+  curve->mean = cli_grow(curve->mean, &curve->mean_capacity, curve->n + 1, sizeof *curve->mean);
+  curve->loss[curve->n] = (float)loss;
+  curve->mean[curve->n++] = (float)mean;
+}
+
+void loss_curve_free(loss_curve *curve) {
+  free(curve->loss);
+  free(curve->mean);
+  memset(curve, 0, sizeof *curve);
+}
+
+/* Which values the vertical axis shows: the running mean decides, single steps may leave it. */
+static axis loss_axis(const loss_curve *curve) {
+  axis a = {.low = DBL_MAX, .high = -DBL_MAX, .title = "loss"};
+  for (size_t i = 0; i < curve->n; i++) {
+    a.low = fmin(a.low, curve->mean[i]);
+    a.high = fmax(a.high, curve->mean[i]);
+  }
+  if (curve->held_out >= 0) {
+    a.low = fmin(a.low, curve->held_out);
+    a.high = fmax(a.high, curve->held_out);
+  }
+  a.logarithmic = a.low > 0 && a.high > 6 * a.low;
+  a.low = a.logarithmic ? a.low / 1.25 : 0;
+  a.high = a.high > 0 ? a.high * 1.1 : 1;
+  return a;
+}
+
+static double clamp(const axis *a, double value) { return fmin(a->high, fmax(a->low, value)); }
+
+/* A bar over all losses of the steps of a pixel column. */
+static void draw_spread(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
+  for (size_t i = 0; i < curve->n;) {
+    int column = (int)plot_place(x, (double)(curve->first_step + i));
+    double low = DBL_MAX, high = -DBL_MAX;
+    for (; i < curve->n && (int)plot_place(x, (double)(curve->first_step + i)) == column; i++) {
+      low = fmin(low, curve->loss[i]);
+      high = fmax(high, curve->loss[i]);
+    }
+    int top = (int)plot_place(y, clamp(y, high)), bottom = (int)plot_place(y, clamp(y, low));
+    canvas_rectangle(c, column, top, 1, bottom - top + 1, pale_blue, 1);
+  }
+}
+
+static void draw_mean(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
+  double from_x = 0, from_y = 0;
+  for (size_t i = 0; i < curve->n; i++) {
+    double to_x = plot_place(x, (double)(curve->first_step + i));
+    if (i > 0 && to_x - from_x < 1 && i + 1 < curve->n) continue;
+    double to_y = plot_place(y, clamp(y, curve->mean[i]));
+    if (i > 0) canvas_line(c, from_x, from_y, to_x, to_y, 2, blue);
+    from_x = to_x;
+    from_y = to_y;
+  }
+}
+
+static void draw_held_out(canvas *c, const axis *x, const axis *y, double loss) {
+  char text[48];
+  double at = plot_place(y, loss);
+  for (double from = x->from + 1; from < x->to; from += 12)
+    canvas_line(c, from, at, fmin(from + 6, x->to), at, 1.5, orange);
+  snprintf(text, sizeof text, "held out: %.4g", loss);
+  canvas_text(c, x->to - canvas_text_width(text), (int)at - FONT_HEIGHT - 6, text, orange);
+}
+
+canvas plot_loss(const loss_curve *curve) {
+  canvas c = canvas_create(LOSS_WIDTH, LOSS_HEIGHT, WHITE);
+  axis x = {.low = (double)curve->first_step, .title = "step"};
+  axis y = loss_axis(curve);
+  x.high = x.low + (curve->n > 1 ? (double)(curve->n - 1) : 1);
+  plot_axes(&c, &x, &y, "Training loss: every step, and the running mean", 0);
+  draw_spread(&c, &x, &y, curve);
+  draw_mean(&c, &x, &y, curve);
+  if (curve->held_out >= 0) draw_held_out(&c, &x, &y, curve->held_out);
+  return c;
+}

@@ -1,0 +1,39 @@
+/* error.c - a status and the text that explains it. */
+#include "core/core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+fm_status fmi_fail(fmi_error *err, fm_status status, const char *format, ...) {
+  if (err == NULL) return status;
+  err->status = status;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(err->text, sizeof err->text, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+const char *fm_status_name(fm_status status) {
+  switch (status) {
+#define NAME(code)                                                                                        \
+  case code: return #code;
+    NAME(FM_OK)
+    NAME(FM_E_INVALID)
+    NAME(FM_E_NOMEM)
+    NAME(FM_E_UNSUPPORTED)
+    NAME(FM_E_DOMAIN)
+    NAME(FM_E_NONFINITE)
+    NAME(FM_E_CALLBACK)
+    NAME(FM_E_IO)
+    NAME(FM_E_FORMAT)
+    NAME(FM_E_CHECKSUM)
+    NAME(FM_E_MISMATCH)
+    NAME(FM_E_STEPS)
+    NAME(FM_E_FORKED)
+    NAME(FM_STOPPED)
+    NAME(FM_DEADLINE)
+#undef NAME
+  default: return "unknown status";
+  }
+}

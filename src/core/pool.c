@@ -1,0 +1,155 @@
+/* pool.c - the context's threads (the only file that starts any). A worker that has nothing to do spins for
+   about 50 us, since work comes in bursts, and then blocks: an idle library costs the host nothing. */
+#include "core/pool.h"
+
+#include "core/os.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define SPIN_SECONDS 50e-6
+
+struct fmi_pool {
+  fmi_memory *memory;
+  size_t width;
+  /* the host's executor, or NULL */
+  int32_t (*run)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg);
+  void *run_user;
+  /* own threads */
+  pthread_t *threads;
+  size_t n_started;
+  pid_t owner;
+  pthread_mutex_t mutex;
+  pthread_cond_t work_came;
+  pthread_cond_t work_done;
+  atomic_uint_fast64_t generation; /* counts bursts of work */
+  atomic_bool quit;
+  /* the present burst */
+  void (*task)(void *arg, size_t i);
+  void *arg;
+  size_t n;
+  atomic_size_t next;
+  atomic_size_t busy; /* workers that have not finished this burst */
+};
+
+static void take_tasks(fmi_pool *pool) {
+  for (size_t i; (i = atomic_fetch_add(&pool->next, 1)) < pool->n;) pool->task(pool->arg, i);
+}
+
+static void await_generation(fmi_pool *pool, uint64_t seen) {
+  double until = fmi_os_seconds() + SPIN_SECONDS;
+  do {
+    for (int i = 0; i < 64; i++)
+      if (atomic_load(&pool->generation) != seen) return;
+    sched_yield(); /* more threads than cores must not starve the one that has the work */
+  } while (fmi_os_seconds() < until);
+  pthread_mutex_lock(&pool->mutex);
+  while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->work_came, &pool->mutex);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *worker(void *argument) {
+  fmi_pool *pool = argument;
+  for (uint64_t seen = 0;; seen++) {
+    await_generation(pool, seen);
+    if (atomic_load(&pool->quit)) return NULL;
+    take_tasks(pool);
+    if (atomic_fetch_sub(&pool->busy, 1) == 1) {
+      pthread_mutex_lock(&pool->mutex);
+      pthread_cond_signal(&pool->work_done);
+      pthread_mutex_unlock(&pool->mutex);
+    }
+  }
+}
+
+static void announce(fmi_pool *pool) {
+  pthread_mutex_lock(&pool->mutex);
+  atomic_fetch_add(&pool->generation, 1);
+  pthread_cond_broadcast(&pool->work_came);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static void await_workers(fmi_pool *pool) {
+  double until = fmi_os_seconds() + SPIN_SECONDS;
+  do {
+    for (int i = 0; i < 64; i++)
+      if (atomic_load(&pool->busy) == 0) return;
+    sched_yield();
+  } while (fmi_os_seconds() < until);
+  pthread_mutex_lock(&pool->mutex);
+  while (atomic_load(&pool->busy) != 0) pthread_cond_wait(&pool->work_done, &pool->mutex);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static fm_status start_threads(fmi_pool *pool, fmi_error *err) {
+  size_t n = pool->width - 1;
+  pool->threads = fmi_alloc(pool->memory, n, sizeof *pool->threads, err);
+  if (pool->threads == NULL) return FM_E_NOMEM;
+  for (; pool->n_started < n; pool->n_started++)
+    if (pthread_create(&pool->threads[pool->n_started], NULL, worker, pool) != 0)
+      return fmi_fail(err, FM_E_NOMEM, "ctx_options.n_threads: the system started %zu of %zu threads",
+                      pool->n_started + 1, pool->width);
+  return FM_OK;
+}
+
+fmi_pool *fmi_pool_create(fmi_memory *memory, const fm_ctx_options *options, fmi_error *err) {
+  fmi_pool *pool = fmi_alloc(memory, 1, sizeof *pool, err);
+  if (pool == NULL) return NULL;
+  pool->memory = memory;
+  pool->width = fmi_max(1, options->n_threads);
+  pool->run = options->run;
+  pool->run_user = options->run_user;
+  pool->owner = getpid();
+  pthread_mutex_init(&pool->mutex, NULL);
+  pthread_cond_init(&pool->work_came, NULL);
+  pthread_cond_init(&pool->work_done, NULL);
+  if (pool->run == NULL && pool->width > 1 && start_threads(pool, err) != FM_OK) {
+    fmi_pool_destroy(pool);
+    return NULL;
+  }
+  return pool;
+}
+
+void fmi_pool_destroy(fmi_pool *pool) {
+  if (pool == NULL) return;
+  /* In a forked child the threads don't exist: there is nobody to join. */
+  if (pool->n_started > 0 && pool->owner == getpid()) {
+    atomic_store(&pool->quit, true);
+    announce(pool);
+    for (size_t i = 0; i < pool->n_started; i++) pthread_join(pool->threads[i], NULL);
+  }
+  if (pool->owner == getpid()) {
+    pthread_cond_destroy(&pool->work_done);
+    pthread_cond_destroy(&pool->work_came);
+    pthread_mutex_destroy(&pool->mutex);
+  }
+  fmi_free(pool->memory, pool->threads);
+  fmi_free(pool->memory, pool);
+}
+
+size_t fmi_pool_width(const fmi_pool *pool) { return pool->width; }
+
+fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg, fmi_error *err) {
+  if (pool->run != NULL) {
+    int32_t answer = pool->run(pool->run_user, n, task, arg);
+    return answer == 0 ? FM_OK
+                       : fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d", (int)answer);
+  }
+  if (pool->n_started > 0 && pool->owner != getpid())
+    return fmi_fail(err, FM_E_FORKED, "ctx: has %zu threads and was made before fork; make a context in the child",
+                    pool->width);
+  if (pool->n_started == 0 || n <= 1) {
+    for (size_t i = 0; i < n; i++) task(arg, i);
+    return FM_OK;
+  }
+  pool->task = task;
+  pool->arg = arg;
+  pool->n = n;
+  atomic_store(&pool->next, 0);
+  atomic_store(&pool->busy, pool->n_started);
+  announce(pool);
+  take_tasks(pool);
+  await_workers(pool);
+  return FM_OK;
+}

@@ -1,0 +1,104 @@
+/* step.c - rows of the conditional flow matching objective: draw x0 and t, form x_t and its target u_t, run
+   the network, and (Lipman eq. 14) send back the gradient of ||v(t, x_t) - u_t||^2 / dim. */
+#include "train/trainer.h"
+
+#include "core/rng.h"
+
+#include <math.h>
+
+/* Prior rows of training differ from those of sampling with the same seed. */
+#define TRAINING_NOISE 0x9e3779b97f4a7c15u
+
+typedef struct tile {
+  fmi_step *s;
+  fmi_train_slot *slot;
+  size_t first, n; /* rows of the batch */
+} tile;
+
+static fm_status draw_ends(const tile *w, fmi_error *err) {
+  fm_trainer *t = w->s->trainer;
+  size_t dim = t->parts.net->dim;
+  fmi_normalise(t->parts.normaliser, t->rows.x1 + w->first * dim, w->n, w->slot->x1);
+  if (w->s->pairs) {
+    fmi_normalise(t->parts.normaliser, t->rows.x0 + w->first * dim, w->n, w->slot->x0);
+    return FM_OK;
+  }
+  return fmi_prior_draw(t->parts.prior, t->parts.normaliser, w->s->kernels, w->s->seed ^ TRAINING_NOISE,
+                        w->s->first_row + w->first, w->n, dim, w->slot->x0, w->slot->noise, err);
+}
+
+static fm_status form_row(const tile *w, size_t i, fmi_error *err) {
+  fm_trainer *t = w->s->trainer;
+  size_t dim = t->parts.net->dim, row = w->first + i;
+  uint64_t id = w->s->first_row + row;
+  double time = t->t[row] = fmi_rng_uniform(w->s->seed, FMI_STREAM_TIME, id, 0);
+  fm_path_coefficients c;
+  FMI_TRY(fmi_path_at(t->parts.path, time, &c, err));
+  const double *x0 = w->slot->x0 + i * dim, *x1 = w->slot->x1 + i * dim, *eps = w->slot->eps + i * dim;
+  bool noisy = c.gamma != 0 || c.d_gamma != 0;
+  if (noisy)
+    fmi_normals(w->s->kernels, w->s->seed, FMI_STREAM_PATH, id, dim, w->slot->eps + i * dim, w->slot->noise);
+  real *xt = t->xt + row * dim, *ut = t->ut + row * dim;
+  for (size_t j = 0; j < dim; j++) {
+    double x = c.alpha * x1[j] + c.sigma * x0[j], u = c.d_alpha * x1[j] + c.d_sigma * x0[j];
+    xt[j] = (real)(noisy ? x + c.gamma * eps[j] : x);
+    ut[j] = (real)(noisy ? u + c.d_gamma * eps[j] : u);
+  }
+  return FM_OK;
+}
+
+/* Normalises the conditions, and in training drops them from some rows. */
+static void form_conditions(const tile *w, size_t i) {
+  fm_trainer *t = w->s->trainer;
+  size_t row = w->first + i, k = t->parts.net->n_class_columns, c = t->parts.net->cond_dim;
+  const fm_normaliser *norm = t->parts.cond_normaliser;
+  for (size_t j = 0; j < c; j++) {
+    double x = t->rows.cond[row * c + j];
+    t->cond[row * c + j] = (real)(norm->scale[j] > 0 ? (x - norm->shift[j]) / norm->scale[j] : 0);
+  }
+  if (k + c == 0 || !w->s->train || t->options.label_dropout == 0) return;
+  if (fmi_rng_uniform(w->s->seed, FMI_STREAM_DROPOUT, w->s->first_row + row, 0) >= t->options.label_dropout) return;
+  for (size_t j = 0; j < k; j++) t->rows.labels[row * k + j] = -1;
+  if (c) t->cond[row * c] = (real)NAN;
+}
+
+/* The row's loss, and with d the gradient with respect to the output v. */
+static double row_loss(const real *v, const real *u, size_t dim, double weight, real *d) {
+  double sum = 0, scale = 2 * weight / (double)dim;
+  for (size_t j = 0; j < dim; j++) {
+    double e = (double)v[j] - (double)u[j];
+    sum += e * e;
+    if (d) d[j] = (real)(scale * e);
+  }
+  return sum / (double)dim;
+}
+
+static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error *err) {
+  fmi_step *s = job;
+  fm_trainer *t = s->trainer;
+  const fm_net *net = t->parts.net;
+  size_t dim = net->dim, k = net->n_class_columns;
+  tile w = {.s = s, .slot = &t->slots[slot_index], .first = item * FMI_TILE};
+  w.n = fmi_min(FMI_TILE, s->n - w.first);
+  FMI_TRY(draw_ends(&w, err));
+  for (size_t i = 0; i < w.n; i++) {
+    FMI_TRY(form_row(&w, i, err));
+    form_conditions(&w, i);
+  }
+  fmi_rows rows = {.x = t->xt + w.first * dim, .t = t->t + w.first, .labels = k ? t->rows.labels + w.first * k : NULL,
+                   .cond = net->cond_dim ? t->cond + w.first * net->cond_dim : NULL, .dim = dim, .n_class_columns = k,
+                   .cond_dim = net->cond_dim};
+  FMI_TRY(fmi_run_forward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err));
+  const real *v = fmi_run_output(t->plan, w.first, &w.slot->work, t->batch_block);
+  real *d = s->train ? fmi_run_d_output(t->plan, w.first, &w.slot->work, t->batch_block) : NULL;
+  for (size_t i = 0; i < w.n; i++)
+    t->loss[w.first + i] = row_loss(v + i * dim, t->ut + (w.first + i) * dim, dim, t->rows.weights[w.first + i],
+                                    d ? d + i * dim : NULL);
+  if (!s->train) return FM_OK;
+  return fmi_run_backward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err);
+}
+
+fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
+  fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), s->trainer->n_slots};
+  return fmi_loop_run(rt, &loop, err);
+}

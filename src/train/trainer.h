@@ -1,0 +1,66 @@
+/* trainer.h - training state and one step of it. */
+#ifndef FMI_TRAINER_H
+#define FMI_TRAINER_H
+
+#include "model/model.h"
+#include "train/data.h"
+#include "train/optimizer.h"
+#include "train/snapshot.h"
+
+/* A worker's slot. */
+typedef struct fmi_train_slot {
+  fmi_workspace work;
+  double *x0, *x1, *eps; /* [tile][dim], normalised */
+  void *noise;           /* fmi_prior_scratch */
+} fmi_train_slot;
+
+struct fm_trainer {
+  fmi_object object;
+  fmi_parts parts;
+  const fm_optimizer *optimizer;
+  fm_trainer_options options; /* defaults filled in; "none" is 0 */
+  fmi_plan *plan;
+  fmi_store *store;
+  void *block; /* everything below */
+  real *params, *ema, *grad, *state, *packed, *batch_block;
+  fmi_batch rows; /* the batch as it came, in the data's units */
+  real *xt, *ut, *cond;
+  double *t, *loss, *partial; /* [batch], [batch], [pieces of the gradient's norm] */
+  fmi_train_slot *slots;
+  size_t n_slots;
+  /* counters: with params, ema and state, what a checkpoint holds */
+  uint64_t step, n_rows, data_row;
+  double mean_loss; /* bias-corrected by step */
+  uint64_t skipped; /* snapshots */
+  double grad_norm, last_loss, grad_scale;
+};
+
+fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *parts, const fm_optimizer *optimizer,
+                            const fm_trainer_options *options, fmi_error *err);
+
+/* The job of a step or an evaluation on the trainer's rows. */
+typedef struct fmi_step {
+  fm_trainer *trainer;
+  const fmi_kernels *kernels;
+  fmi_weights weights;
+  uint64_t seed, first_row; /* of noise, times and dropout */
+  size_t n;
+  bool pairs, train;
+} fmi_step;
+/* Forward (and backward if train) over n rows; trainer->loss gets each row's squared error / dim. */
+fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
+
+/* One update from the rows in trainer->rows. */
+fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *trainer, size_t n, bool pairs, double *loss,
+                           fmi_error *err);
+fm_status fmi_trainer_check_rows(const fm_trainer *trainer, size_t n, bool pairs, fmi_error *err);
+fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t seed,
+                               uint64_t n, double *loss, fmi_error *err);
+fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t n_steps,
+                          fmi_error *err);
+void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *trainer);
+fm_model *fmi_trainer_model(const fmi_runtime *rt, const fm_trainer *trainer, fmi_error *err);
+/* After weights changed: pack them for the products of a step. */
+fm_status fmi_trainer_pack(const fmi_runtime *rt, const fm_trainer *trainer, const real *params, real *packed,
+                           fmi_error *err);
+#endif
