@@ -8,7 +8,8 @@
 #   make bench         speed against the sgemm floor
 #   make install       PREFIX=/usr/local, DESTDIR honoured
 #
-# Variables: CC, CXX, CFLAGS, LDFLAGS, BLAS=openblas|blis|none, BUILD=build, WERROR=1 (warnings are errors).
+# Variables: CC, CXX, CFLAGS, LDFLAGS, BLAS=openblas|blis|none, BUILD=build, WERROR=1 (warnings are errors),
+#   V=1 (show commands).
 
 CC ?= cc
 CXX ?= c++
@@ -22,6 +23,8 @@ BINDIR ?= $(PREFIX)/bin
 BUILD ?= build
 BLAS ?= openblas
 CFLAGS ?= -O3 -g
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-7s %s\n' $(1) $(2))
 
 version_part = $(shell sed -n 's/^\#define FM_VERSION_$(1) *//p' include/flowmatch.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
@@ -74,7 +77,8 @@ $(BUILD)/src/cli/%.o: FM_CFLAGS += $(PNG_CFLAGS)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FM_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FM_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
 
 # Objects depend on how they were compiled: another CC, CFLAGS or BLAS rebuilds.
 flags_now := $(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) $(BLAS) $(WERROR)
@@ -85,20 +89,23 @@ $(BUILD)/flags: force
 force:
 
 $(STATIC): $(LIB_OBJECTS)
-	rm -f $@
-	$(AR) rcsD $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) qcsD $@ $^
 
 $(SHARED): $(LIB_OBJECTS)
-	$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
 	  -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(LIBS)
-	ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
-	ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
+	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
+	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
 
 $(PROGRAM): $(CLI_OBJECTS) $(STATIC)
-	$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
 
 $(BUILD)/libflowmatch.pc: libflowmatch.pc.in $(BUILD)/flags
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_REQUIRES@|$(BLAS_REQUIRES)|' \
 	  -e 's|@BLAS_LIBS@|$(if $(BLAS_REQUIRES),,$(BLAS_LIBS))|' $< > $@
 

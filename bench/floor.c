@@ -6,12 +6,15 @@
 
 #if defined(FMI_BLAS_OPENBLAS)
 #include <cblas.h>
-#elif defined(FMI_BLAS_BLIS) && defined(__has_include)
-#if __has_include(<blis/blis.h>)
-#include <blis/blis.h> /* brings cblas.h */
-#else
-#include <blis.h>
-#endif
+#define CBLAS_OP(op) ((CBLAS_TRANSPOSE)(op))
+#elif defined(FMI_BLAS_BLIS)
+/* Its header is named and placed differently everywhere; these three functions are the same. */
+#define CBLAS_OP(op) (op)
+enum { CblasRowMajor = 101, CblasNoTrans = 111, CblasTrans = 112 };
+void bli_thread_set_num_threads(intptr_t n);
+intptr_t bli_thread_get_num_threads(void);
+void cblas_sgemm(int order, int a_op, int b_op, int m, int n, int k, float alpha, const float *a, int lda,
+                 const float *b, int ldb, float beta, float *c, int ldc);
 #endif
 
 #define MAX_LAYERS 64u
@@ -68,9 +71,10 @@ void bench_floor_destroy(bench_floor *f) {
   free(f);
 }
 
-static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, size_t m, size_t n, size_t k, const float *a,
-                    size_t lda, const float *b, size_t ldb, float *c) {
-  cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b, (int)ldb, 0.0f, c, (int)n);
+static void product(int ta, int tb, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                    size_t ldb, float *c) {
+  cblas_sgemm(CblasRowMajor, CBLAS_OP(ta), CBLAS_OP(tb), (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
+              (int)ldb, 0.0f, c, (int)n);
 }
 
 void bench_floor_run(void *floor) {
@@ -117,7 +121,8 @@ int bench_blas_get_threads(void) {
 #if defined(FMI_BLAS_OPENBLAS)
   return openblas_get_num_threads();
 #elif defined(FMI_BLAS_BLIS)
-  return (int)bli_thread_get_num_threads();
+  int n = (int)bli_thread_get_num_threads();
+  return n > 0 ? n : 1; /* nothing set is one thread */
 #else
   return 0;
 #endif

@@ -129,7 +129,7 @@ static void print_loops(const fmi_kernels *k) {
   uint32_t *words = aligned_alloc(FMI_ALIGN, LENGTH * sizeof *words);
   if (words == NULL) exit(1);
   for (uint32_t i = 0; i < LENGTH; i++) words[i] = i * 2654435761u;
-  volatile double sink = 0;
+  double sink = 0;
   const fmi_adamw step = {(real).9, (real).999, (real)1e-8, (real)1e-9, 1, 0, 1};
   printf("ns an element, %d elements\n", LENGTH);
   for (size_t a = 0; a < FMI_N_ACT; a++) TIME(names[a], k->act[a](y, x, LENGTH));
@@ -150,6 +150,7 @@ static void print_loops(const fmi_kernels *k) {
   for (size_t i = 0; i < LENGTH; i++) w[i] = 1;
   TIME("adamw", k->adamw(y, z, w, x, LENGTH, &step));
   TIME("sum_squares", sink += k->sum_squares(x, LENGTH));
+  printf("(%g)\n", sink);
   free(x);
   free(y);
   free(z);

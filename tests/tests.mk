@@ -5,6 +5,7 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
 
 $(BUILD)/tests/unit/%.o: FM_CFLAGS += $(CHECK_CFLAGS) -Itests/unit
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(STATIC)
-	$(CC) $(FM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BLAS_LIBS) $(CHECK_LIBS) $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BLAS_LIBS) $(CHECK_LIBS) $(LIBS)
 -include $(wildcard $(BUILD)/tests/unit/*.d)
 .SECONDARY: $(UNIT:%=$(BUILD)/tests/unit/%.o)

@@ -16,9 +16,19 @@ typedef struct ticks {
   int width; /* of the widest text */
 } ticks;
 
+/* 1e-08 is 1e-8 to everybody but C. */
+static void shorten_exponent(char *text) {
+  char *at = strchr(text, 'e');
+  if (!at) return;
+  at += at[1] == '-' ? 2 : 1; /* a plus goes too */
+  size_t skip = strspn(at, "+0");
+  memmove(at, at + skip, strlen(at + skip) + 1);
+}
+
 static void add_tick(ticks *t, double value, const char *format, int digits) {
   if (t->n == MOST_TICKS) return;
   snprintf(t->text[t->n], sizeof t->text[t->n], format, digits, value);
+  shorten_exponent(t->text[t->n]);
   t->at[t->n] = value;
   int width = canvas_text_width(t->text[t->n++]);
   if (width > t->width) t->width = width;

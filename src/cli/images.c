@@ -7,20 +7,22 @@
 
 #define SHEET_SIDE 1000  /* what the longer side comes near to */
 #define IMAGE_SIDE 160   /* an image is not scaled beyond this */
-#define LINE 2           /* between images */
+#define LINE 2           /* between images, at least */
 #define MOST_PIXELS 1e8
 #define NAME_GAP 6       /* around the classes' names */
 
-static const colour line_colour = {0x3c, 0x43, 0x50}, name_colour = {0xe2, 0xe8, 0xf0};
+static const colour line_colour = {0x33, 0x3b, 0x49}, name_colour = {0xe2, 0xe8, 0xf0};
 
 typedef struct layout {
   size_t columns, rows;
-  int scale, left; /* pixels of the picture for one of an image; where the images begin */
+  int scale; /* pixels of the picture for one of an image */
+  int line;  /* width of the lines between images */
+  int left;  /* where the images begin */
 } layout;
 
 /* Runs of equal labels begin new rows of the sheet; the longest run says how wide it is. */
 static layout lay_out(const image_sheet *sheet, const int32_t *labels, size_t n) {
-  layout l = {.columns = (size_t)ceil(sqrt((double)n)), .left = LINE};
+  layout l = {.columns = (size_t)ceil(sqrt((double)n)), .left = 0};
   if (!labels) {
     l.rows = (n + l.columns - 1) / l.columns;
   } else {
@@ -40,6 +42,8 @@ static layout lay_out(const image_sheet *sheet, const int32_t *labels, size_t n)
   double side = fmax((double)(l.columns * sheet->width), (double)(l.rows * sheet->height));
   double image = (double)(sheet->width > sheet->height ? sheet->width : sheet->height);
   l.scale = (int)fmax(1, fmin(SHEET_SIDE / side, IMAGE_SIDE / image));
+  l.line = LINE + l.scale / 4;
+  if (l.left < l.line) l.left = l.line;
   return l;
 }
 
@@ -71,8 +75,8 @@ static void find_range(image_sheet *s, const double *images, size_t n) {
 bool plot_images(const image_sheet *sheet, const double *images, const int32_t *labels, size_t n, canvas *out) {
   image_sheet s = *sheet;
   layout l = lay_out(&s, labels, n);
-  double step_x = (double)s.width * l.scale + LINE, step_y = (double)s.height * l.scale + LINE;
-  double width = l.left + (double)l.columns * step_x, height = LINE + (double)l.rows * step_y;
+  double step_x = (double)s.width * l.scale + l.line, step_y = (double)s.height * l.scale + l.line;
+  double width = l.left + (double)l.columns * step_x, height = l.line + (double)l.rows * step_y;
   if (width * height > MOST_PIXELS)
     return cli_fail("picture", "Draw fewer rows with -n, or write .npy.", "%zu images would take %.0f by %.0f pixels",
                     n, width, height);
@@ -82,11 +86,11 @@ bool plot_images(const image_sheet *sheet, const double *images, const int32_t *
   for (size_t i = 0; i < n; i++, column++) {
     bool begins = labels && (i == 0 || labels[i] != labels[i - 1]);
     if (column == l.columns || (begins && i > 0)) row++, column = 0;
-    int x = l.left + (int)((double)column * step_x), y = LINE + (int)((double)row * step_y);
+    int x = l.left + (int)((double)column * step_x), y = l.line + (int)((double)row * step_y);
     if (begins && labels[i] >= 0) {
       char text[16];
       snprintf(text, sizeof text, "%d", (int)labels[i]);
-      canvas_text(out, l.left - NAME_GAP - canvas_text_width(text), y + (int)(step_y - FONT_HEIGHT) / 2, text,
+      canvas_text(out, l.left - NAME_GAP - canvas_text_width(text), y + (int)(step_y - l.line - FONT_HEIGHT) / 2, text,
                   name_colour);
     }
     draw_image(out, &s, images + i * s.height * s.width * s.channels, l.scale, x, y);

@@ -108,7 +108,13 @@ static axis loss_axis(const loss_curve *curve) {
 
 static double clamp(const axis *a, double value) { return fmin(a->high, fmax(a->low, value)); }
 
-/* A bar over all losses of the steps of a pixel column. */
+static void draw_steps(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
+  for (size_t i = 0; i < curve->n; i++)
+    canvas_disc(c, plot_place(x, (double)(curve->first_step + i)), plot_place(y, clamp(y, curve->loss[i])), 1.8,
+                pale_blue, 1);
+}
+
+/* Where steps are denser than pixels: a bar over all losses of a pixel column. */
 static void draw_spread(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
   for (size_t i = 0; i < curve->n;) {
     int column = (int)plot_place(x, (double)(curve->first_step + i));
@@ -140,7 +146,9 @@ static void draw_held_out(canvas *c, const axis *x, const axis *y, double loss) 
   for (double from = x->from + 1; from < x->to; from += 12)
     canvas_line(c, from, at, fmin(from + 6, x->to), at, 1.5, orange);
   snprintf(text, sizeof text, "held out: %.4g", loss);
-  canvas_text(c, x->to - canvas_text_width(text), (int)at - FONT_HEIGHT - 6, text, orange);
+  int width = canvas_text_width(text), top = (int)at - FONT_HEIGHT - 5;
+  canvas_rectangle(c, x->to - width - 5, top - 1, width + 6, FONT_HEIGHT + 2, WHITE, .8);
+  canvas_text(c, x->to - width - 2, top, text, orange);
 }
 
 canvas plot_loss(const loss_curve *curve) {
@@ -149,7 +157,8 @@ canvas plot_loss(const loss_curve *curve) {
   axis y = loss_axis(curve);
   x.high = x.low + (curve->n > 1 ? (double)(curve->n - 1) : 1);
   plot_axes(&c, &x, &y, "Training loss: every step, and the running mean", 0);
-  draw_spread(&c, &x, &y, curve);
+  if (curve->n < LOSS_WIDTH) draw_steps(&c, &x, &y, curve);
+  else draw_spread(&c, &x, &y, curve);
   draw_mean(&c, &x, &y, curve);
   if (curve->held_out >= 0) draw_held_out(&c, &x, &y, curve->held_out);
   return c;

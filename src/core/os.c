@@ -133,7 +133,7 @@ fm_status fmi_os_write_begin(fmi_os_writer *writer, const char *file, fmi_error 
   size_t length = strlen(file), folder = folder_length(file);
   if (length == folder)
     return fmi_fail(err, FM_E_INVALID, "file: expected the name of a file, found '%.300s'", file);
-  if (length >= sizeof writer->file || folder + sizeof pattern > sizeof writer->temporary)
+  if (length + sizeof pattern > sizeof writer->file) /* so the temporary's path fits as well */
     return fmi_fail(err, FM_E_INVALID, "file: expected a path of at most %zu bytes, found %zu",
                     sizeof writer->file - sizeof pattern, length);
   memcpy(writer->file, file, length + 1);

@@ -86,7 +86,7 @@ static fm_status check_characters(const fmi_json *json) {
       if (in_string || !is_space(c)) return expected(json, i, "no control character");
     } else if (in_string) {
       if (c == '"') in_string = false;
-      if (c == '\\' && i + 1 < json->length && strchr("\"\\", json->text[i + 1]) != NULL) n = 2;
+      if (c == '\\' && i + 1 < json->length && memchr("\"\\", json->text[i + 1], 2) != NULL) n = 2;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {

@@ -2,6 +2,12 @@
    compiler's own helper for it would bring a constructor into the host. */
 #include "kern/kern_tables.h"
 
+#ifdef FMI_DOUBLE
+const fmi_limits fmi_kern_limits = {-746, 710, -700, 700, -40, 700, 45, 20};
+#else
+const fmi_limits fmi_kern_limits = {-104, 89, -87, 88, -18, 87, 22, 20};
+#endif
+
 #ifdef FMI_HAVE_AVX2
 #include <cpuid.h>
 

@@ -7,64 +7,12 @@
 
 #include <immintrin.h>
 
-#define FMI_MR 6u
+/* 6 x 16 sums are 12 of the 16 registers; the other four hold operands. */
+#define FMI_MR 6
+typedef __m256 vec;
+FMI_INLINE vec vec_splat(float x) { return _mm256_set1_ps(x); }
+FMI_INLINE vec vec_mad(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 #include "kern/gemm.inc.h"
-
-/* rows * panels * 2 <= 12 accumulators, which with operands fill the 16 registers. Constant arguments: each
-   call below is a kernel of its own. */
-FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
-  __m256 sum[12];
-  const float *a = t->a, *b = t->b;
-  const size_t a_row = t->a_row, a_col = t->a_col, b_panel = t->b_panel;
-#pragma GCC unroll 6
-  for (size_t i = 0; i < rows; i++) {
-#pragma GCC unroll 8
-    for (size_t j = 0; j < 2 * panels; j++) {
-      sum[i * 2 * panels + j] = t->from ? _mm256_loadu_ps(t->from + i * t->from_row + 8 * j) : _mm256_setzero_ps();
-    }
-  }
-  for (size_t p = t->k; p > 0; p--) {
-#pragma GCC unroll 4
-    for (size_t q = 0; q < panels; q++) {
-      __m256 b0 = _mm256_load_ps(b + q * b_panel), b1 = _mm256_load_ps(b + q * b_panel + 8);
-#pragma GCC unroll 6
-      for (size_t i = 0; i < rows; i++) {
-        __m256 ai = _mm256_broadcast_ss(a + i * a_row);
-        __m256 *s = sum + (i * panels + q) * 2;
-        s[0] = _mm256_fmadd_ps(ai, b0, s[0]);
-        s[1] = _mm256_fmadd_ps(ai, b1, s[1]);
-      }
-    }
-    a += a_col;
-    b += FMI_NR;
-  }
-#pragma GCC unroll 6
-  for (size_t i = 0; i < rows; i++) {
-#pragma GCC unroll 8
-    for (size_t j = 0; j < 2 * panels; j++) {
-      __m256 s = sum[i * 2 * panels + j];
-      if (t->bias) s = _mm256_add_ps(s, _mm256_loadu_ps(t->bias + 8 * j));
-      _mm256_storeu_ps(t->to + i * t->to_row + 8 * j, s);
-    }
-  }
-}
-
-static void run_tile(const tile *t, size_t rows, size_t panels) {
-  switch (rows * 8 + panels) {
-  case 1 * 8 + 1: tile_of(t, 1, 1); break;
-  case 1 * 8 + 2: tile_of(t, 1, 2); break;
-  case 1 * 8 + 3: tile_of(t, 1, 3); break;
-  case 1 * 8 + 4: tile_of(t, 1, 4); break;
-  case 2 * 8 + 1: tile_of(t, 2, 1); break;
-  case 2 * 8 + 2: tile_of(t, 2, 2); break;
-  case 2 * 8 + 3: tile_of(t, 2, 3); break;
-  case 3 * 8 + 1: tile_of(t, 3, 1); break;
-  case 3 * 8 + 2: tile_of(t, 3, 2); break;
-  case 4 * 8 + 1: tile_of(t, 4, 1); break;
-  case 5 * 8 + 1: tile_of(t, 5, 1); break;
-  default: tile_of(t, 6, 1); break;
-  }
-}
 
 /* An 8 x 8 transposition: rows of `from` become columns of `to`. */
 FMI_INLINE void transpose8(const float *from, size_t from_row, float *to, size_t to_row) {

@@ -18,8 +18,7 @@
 
 /* ---- activations: f_1 of one number, f_d1 its derivative ------------------------------------------ */
 
-/* Where a factor has reached 0 the other must not be infinite: 0 * inf would be NaN, and the limit is 0. */
-#define FMI_HUGE ((real)1e30)
+#define FMI_FAR fmi_kern_limits.far
 
 FMI_INLINE real identity_1(real x) { return x; }
 FMI_INLINE real identity_d1(real x) {
@@ -27,20 +26,25 @@ FMI_INLINE real identity_d1(real x) {
   return 1;
 }
 
-FMI_INLINE real silu_1(real x) { return at_least(x, -FMI_HUGE) / (1 + exp_1(-x)); }
+/* A factor x is clamped where the other has reached 0: 0 * inf would be NaN, and the limit is 0. */
+FMI_INLINE real silu_1(real x) {
+  real low = at_least(x, -FMI_FAR);
+  return low / (1 + exp_between(-low));
+}
 FMI_INLINE real silu_d1(real x) {
-  real s = 1 / (1 + exp_1(-x));
-  return s * mad(at_most(at_least(x, -FMI_HUGE), FMI_HUGE), 1 - s, 1);
+  real near = at_most(at_least(x, -FMI_FAR), FMI_FAR);
+  real s = 1 / (1 + exp_between(-near));
+  return s * mad(near, 1 - s, 1);
 }
 
 FMI_INLINE real gelu_1(real x) {
   real tail = normal_tail(magnitude(x));
-  return at_least(x, -FMI_HUGE) * (x < 0 ? tail : 1 - tail);
+  return at_least(x, -FMI_FAR) * (x < 0 ? tail : 1 - tail);
 }
 FMI_INLINE real gelu_d1(real x) {
-  real near = at_most(at_least(x, -40), 40); /* beyond, the density is 0 */
-  real tail = normal_tail(magnitude(x));
-  real density = (real)0.398942280401432678 * exp_1((real)-0.5 * near * near);
+  real near = at_most(at_least(x, -FMI_FAR), FMI_FAR);
+  real tail = normal_tail(magnitude(near));
+  real density = (real)0.398942280401432678 * exp_between((real)-0.5 * near * near);
   return mad(near, density, x < 0 ? tail : 1 - tail);
 }
 
@@ -48,45 +52,44 @@ FMI_INLINE real gelu_d1(real x) {
 #define FMI_GELU_A ((real)1.59576912160573071)
 #define FMI_GELU_B ((real)0.0713548162726009)
 FMI_INLINE real gelu_tanh_1(real x) {
-  real near = at_most(at_least(x, -40), 40);
-  return at_least(x, -FMI_HUGE) / (1 + exp_1(-near * mad(FMI_GELU_B * near, near, FMI_GELU_A)));
+  real low = at_least(x, -fmi_kern_limits.gelu_tanh), near = at_most(low, fmi_kern_limits.gelu_tanh);
+  return low / (1 + exp_between(-near * mad(FMI_GELU_B * near, near, FMI_GELU_A)));
 }
 FMI_INLINE real gelu_tanh_d1(real x) {
-  real near = at_most(at_least(x, -40), 40);
-  real s = 1 / (1 + exp_1(-near * mad(FMI_GELU_B * near, near, FMI_GELU_A)));
+  real near = at_most(at_least(x, -fmi_kern_limits.gelu_tanh), fmi_kern_limits.gelu_tanh);
+  real s = 1 / (1 + exp_between(-near * mad(FMI_GELU_B * near, near, FMI_GELU_A)));
   real slope = mad(3 * FMI_GELU_B * near, near, FMI_GELU_A);
   return s * mad(near * slope, 1 - s, 1);
 }
 
 #define FMI_SELU_SCALE ((real)1.0507009873554805)
 #define FMI_SELU_SCALE_ALPHA ((real)(1.0507009873554805 * 1.6732632423543772))
-FMI_INLINE real selu_1(real x) {
-  return x > 0 ? FMI_SELU_SCALE * x : FMI_SELU_SCALE_ALPHA * expm1_negative(at_most(x, 0));
-}
-FMI_INLINE real selu_d1(real x) { return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_1(at_most(x, 0)); }
+FMI_INLINE real selu_1(real x) { return x > 0 ? FMI_SELU_SCALE * x : FMI_SELU_SCALE_ALPHA * expm1_negative(x); }
+FMI_INLINE real selu_d1(real x) { return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_between(x); }
 
-FMI_INLINE real elu_1(real x) { return x > 0 ? x : expm1_negative(at_most(x, 0)); }
-FMI_INLINE real elu_d1(real x) { return exp_1(at_most(x, 0)); }
+FMI_INLINE real elu_1(real x) { return x > 0 ? x : expm1_negative(x); }
+FMI_INLINE real elu_d1(real x) { return x > 0 ? 1 : exp_between(x); }
 
 FMI_INLINE real tanh_d1(real x) {
-  real e = exp_1(-2 * magnitude(x));
+  real e = exp_between(-2 * magnitude(x));
   return 4 * e / ((1 + e) * (1 + e));
 }
 
 FMI_INLINE real relu_1(real x) { return x < 0 ? 0 : x; }
 FMI_INLINE real relu_d1(real x) { return x > 0 ? 1 : 0; }
 
-/* tanh(log(1 + e)) = w / (w + 2), w = e (e + 2), e = exp(x); from 20 on it is 1, and e^2 would overflow. */
+/* tanh(log(1 + e)) = w / (w + 2), w = e (e + 2), e = exp(x), which is clamped before e^2 overflows. */
 FMI_INLINE real mish_1(real x) {
-  real e = exp_1(at_most(x, 20));
+  real low = at_least(x, -FMI_FAR);
+  real e = exp_between(at_most(low, fmi_kern_limits.mish));
   real w = e * (e + 2);
-  return at_least(x, -FMI_HUGE) * (w / (w + 2));
+  return low * (w / (w + 2));
 }
 FMI_INLINE real mish_d1(real x) {
-  real near = at_most(at_least(x, -100), 20);
-  real e = exp_1(near);
-  real w = e * (e + 2);
-  return (w + 4 * near * e * (1 + e) / (w + 2)) / (w + 2);
+  real near = at_most(at_least(x, -FMI_FAR), fmi_kern_limits.mish);
+  real e = exp_between(near);
+  real w = e * (e + 2), rest = 1 / (w + 2);
+  return rest * mad(4 * near * e * (1 + e), rest, w);
 }
 
 #define FMI_ACTIVATION(name)                                                                              \

@@ -5,7 +5,7 @@
 #ifndef FMI_MATH_INC_H
 #define FMI_MATH_INC_H
 
-#include "kern/kern.h"
+#include "kern/kern_tables.h"
 
 #include <math.h>
 
@@ -41,6 +41,7 @@ FMI_INLINE real at_most(real x, real high) { return x > high ? high : x; }
 #ifdef FMI_DOUBLE
 
 FMI_INLINE real exp_1(real x) { return exp(x); }
+FMI_INLINE real exp_between(real x) { return exp(at_least(at_most(x, fmi_kern_limits.near_high), fmi_kern_limits.near_low)); }
 FMI_INLINE real expm1_negative(real x) { return expm1(x); }
 FMI_INLINE real tanh_1(real x) { return tanh(x); }
 FMI_INLINE real normal_tail(real x) { return 0.5 * erfc(x * 0.70710678118654752440); }
@@ -74,7 +75,7 @@ FMI_INLINE float float_of(uint32_t bits) {
 #define FMI_ROUNDER 12582912.0f
 
 /* 2^n for -126 <= n <= 127. */
-FMI_INLINE float power_of_two(int32_t n) { return float_of((uint32_t)(n + 127) << 23); }
+FMI_INLINE float power_of_two(int32_t n) { return float_of(((uint32_t)n + 127) << 23); }
 
 /* x = n ln 2 + r: returns exp(r) - 1 by its Taylor-like minimax polynomial (Cephes expf), |r| <= .35. ln 2 is
    split so that n times its upper part is exact. */
@@ -82,29 +83,34 @@ FMI_INLINE float exp_reduced(float x, int32_t *n) {
   float shifted = mad(x, 1.44269504088896341f, FMI_ROUNDER);
   float whole = shifted - FMI_ROUNDER;
   float r = mad(whole, 2.12194440e-4f, mad(whole, -0.693359375f, x));
-  float p = 1.9875691500e-4f;
-  p = mad(p, r, 1.3981999507e-3f);
-  p = mad(p, r, 8.3334519073e-3f);
-  p = mad(p, r, 4.1665795894e-2f);
-  p = mad(p, r, 1.6666665459e-1f);
-  p = mad(p, r, 5.0000001201e-1f);
+  float z = r * r; /* Estrin's order: the loops are bound by latency */
+  float high = mad(1.9875691500e-4f, r, 1.3981999507e-3f);
+  float middle = mad(8.3334519073e-3f, r, 4.1665795894e-2f);
+  float low = mad(1.6666665459e-1f, r, 5.0000001201e-1f);
   *n = (int32_t)(bits_of(shifted) - bits_of(FMI_ROUNDER));
-  return mad(p, r * r, r);
+  return mad(mad(mad(high, z, middle), z, low), z, r);
 }
 
 /* The power of two is applied in halves: its ends are beyond the range of one factor, and the results there
    round once, into denormals and infinity. */
 FMI_INLINE float exp_1(float x) {
   int32_t n;
-  float p = exp_reduced(at_least(at_most(x, 89), -104), &n);
+  float p = exp_reduced(at_least(at_most(x, fmi_kern_limits.exp_high), fmi_kern_limits.exp_low), &n);
   int32_t half = n >> 1;
   return (1 + p) * power_of_two(half) * power_of_two(n - half);
+}
+
+/* exp(x) where it is normal, and the value at the nearer end beyond: less work, for where 1 is added. */
+FMI_INLINE float exp_between(float x) {
+  int32_t n;
+  float p = exp_reduced(at_least(at_most(x, fmi_kern_limits.near_high), fmi_kern_limits.near_low), &n);
+  return mad(p, power_of_two(n), power_of_two(n));
 }
 
 /* exp(x) - 1 for x <= 0, to full relative accuracy. */
 FMI_INLINE float expm1_negative(float x) {
   int32_t n;
-  float p = exp_reduced(at_least(x, -18), &n);
+  float p = exp_reduced(at_least(x, fmi_kern_limits.expm1_low), &n);
   float scale = power_of_two(n);
   return mad(scale, p, scale - 1);
 }
@@ -119,16 +125,12 @@ FMI_INLINE float tanh_1(float x) {
    itself, and not 1 - erf, keeps its relative accuracy where it is small. */
 FMI_INLINE float normal_tail(float x) {
   float t = 1 / mad(0.32f, x, 1);
-  float p = -1.9705251664964e-2f;
-  p = mad(p, t, 1.2593814624452e-1f);
-  p = mad(p, t, -3.0169766305921e-1f);
-  p = mad(p, t, 2.9964450507149e-1f);
-  p = mad(p, t, -1.0989592206518e-1f);
-  p = mad(p, t, 1.4732711638487e-1f);
-  p = mad(p, t, 1.0152168905449e-1f);
-  p = mad(p, t, 1.2929366382535e-1f);
-  p = mad(p, t, 1.2757372622764e-1f);
-  return p * t * exp_1(-0.5f * x * x);
+  float z = t * t;
+  float p = mad(-1.9705251664964e-2f, z, mad(1.2593814624452e-1f, t, -3.0169766305921e-1f));
+  p = mad(p, z, mad(2.9964450507149e-1f, t, -1.0989592206518e-1f));
+  p = mad(p, z, mad(1.4732711638487e-1f, t, 1.0152168905449e-1f));
+  p = mad(p, z, mad(1.2929366382535e-1f, t, 1.2757372622764e-1f));
+  return p * t * exp_between(-0.5f * x * x);
 }
 
 /* Quarter turns and the rest: sin and cos of r, |r| <= pi/4 (Cephes sinf, cosf), turned by quarter * pi/2. */

@@ -25,6 +25,20 @@ const fmi_architecture *fmi_architecture_by_name(const char *name) {
   return NULL;
 }
 
+static const char *const activations[FMI_N_ACT] = {
+    [FM_ACT_SILU] = "silu", [FM_ACT_GELU] = "gelu", [FM_ACT_GELU_TANH] = "gelu_tanh", [FM_ACT_SELU] = "selu",
+    [FM_ACT_ELU] = "elu",   [FM_ACT_TANH] = "tanh", [FM_ACT_RELU] = "relu",           [FM_ACT_MISH] = "mish"};
+
+const char *fmi_activation_name(uint32_t activation) {
+  return activation < FMI_N_ACT ? activations[activation] : NULL;
+}
+
+uint32_t fmi_activation_by_name(const char *name) {
+  for (uint32_t i = 1; i < FMI_N_ACT; i++)
+    if (strcmp(activations[i], name) == 0) return i;
+  return 0;
+}
+
 static void destroy(void *self) {
   fm_net *net = self;
   fmi_memory *memory = net->object.memory;

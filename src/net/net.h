@@ -27,6 +27,10 @@ typedef struct fmi_architecture {
 const fmi_architecture *fmi_architecture_by_kind(uint32_t kind);    /* NULL: unknown */
 const fmi_architecture *fmi_architecture_by_name(const char *name); /* NULL: unknown */
 
+/* "silu" for FM_ACT_SILU; NULL or 0: unknown. */
+const char *fmi_activation_name(uint32_t activation);
+uint32_t fmi_activation_by_name(const char *name);
+
 struct fm_net {
   fmi_object object;
   const fmi_architecture *architecture; /* NULL: the caller's own */

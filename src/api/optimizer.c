@@ -1,0 +1,48 @@
+/* optimizer.c - public functions on optimisers. */
+#include "api/api.h"
+#include "train/optimizer.h"
+
+#include <math.h>
+
+fm_status fm_optimizer_create(fm_ctx *ctx, const fm_optimizer_options *options, fm_optimizer **out) {
+  REQUIRE_OUT();
+  READ_OPTIONS(fm_optimizer_options, o, options);
+  RETURN_HANDLE(fmi_optimizer_new(ctx->memory, &o, &ctx->err));
+}
+
+void fm_optimizer_destroy(fm_optimizer *optimizer) { fmi_release(optimizer); }
+
+size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_params) {
+  return optimizer ? fmi_mul_size(optimizer->rule->state_per_param, n_params) : 0;
+}
+
+double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step) {
+  return optimizer ? fmi_optimizer_rate(optimizer, step) : 0;
+}
+
+#ifdef FMI_DOUBLE
+fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step, const float *grad,
+                            size_t n_params, float *params, float *state, double *grad_norm) {
+  (void)optimizer, (void)step, (void)grad, (void)n_params, (void)params, (void)state, (void)grad_norm;
+  REQUIRE_CTX();
+  return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "optimizer: takes float, this is the double build for tests");
+}
+#else
+fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step, const float *grad,
+                            size_t n_params, float *params, float *state, double *grad_norm) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(optimizer);
+  REQUIRE(step >= 1, "step: expected 1 or more, found 0");
+  REQUIRE_ARRAY(grad, n_params);
+  REQUIRE_ARRAY(params, n_params);
+  REQUIRE_ARRAY(state, n_params);
+  double norm = sqrt(ctx->runtime.kernels->sum_squares(grad, n_params));
+  if (!isfinite(norm)) return fmi_fail(&ctx->err, FM_E_NONFINITE, "grad: its norm is %g", norm);
+  fmi_update u = {.kernels = ctx->runtime.kernels, .options = &optimizer->options, .step = step,
+                  .rate = fmi_optimizer_rate(optimizer, step), .grad_scale = fmi_optimizer_clip(optimizer, norm),
+                  .n_params = n_params, .first = 0, .n = n_params, .grad = grad, .params = params, .state = state};
+  optimizer->rule->update(&u);
+  if (grad_norm) *grad_norm = norm;
+  return FM_OK;
+}
+#endif

@@ -1,0 +1,96 @@
+/* sampler.c - public functions on samplers. */
+#include "api/api.h"
+#include "sample/sampler.h"
+
+fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
+                            const fm_sampler_options *options, fm_sampler **out) {
+  REQUIRE_OUT();
+  REQUIRE_POINTER(model);
+  READ_OPTIONS(fm_solver_options, so, solver);
+  READ_OPTIONS(fm_sampler_options, o, options);
+  REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
+  fmi_solve_config config;
+  FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
+  RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
+}
+
+void fm_sampler_destroy(fm_sampler *sampler) { fmi_release(sampler); }
+
+fm_status fm_sampler_set_model(fm_ctx *ctx, fm_sampler *sampler, const fm_model *model) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_POINTER(model);
+  return fmi_sampler_set_model(sampler, model, &ctx->err);
+}
+
+static fm_status check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels, const float *cond, size_t n) {
+  REQUIRE_CELLS(n, net->dim);
+  FMI_TRY(fmi_check_labels(net, labels, n, &ctx->err));
+  return cond ? fmi_check_finite_f32("cond", cond, n, net->cond_dim, &ctx->err) : FM_OK;
+}
+
+static fm_status draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row, const int32_t *labels,
+                      const float *cond, size_t n, float *out_f32, double *out_f64) {
+  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  fmi_transport job = {.sampler = sampler, .rt = &ctx->runtime, .t0 = 0, .t1 = 1, .draw = true, .seed = seed,
+                       .first_row = first_row, .labels = labels, .cond = cond, .n = n, .out_f32 = out_f32,
+                       .out_f64 = out_f64};
+  fm_solve_stats stats = {.struct_size = sizeof stats};
+  return fmi_transport_run(&job, &stats, &ctx->err);
+}
+
+fm_status fm_sampler_draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row, const int32_t *labels,
+                          const float *cond, size_t n, float *out) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_ARRAY(out, n);
+  return draw(ctx, sampler, seed, first_row, labels, cond, n, out, NULL);
+}
+
+fm_status fm_sampler_draw_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                              const int32_t *labels, const float *cond, size_t n, double *out) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_ARRAY(out, n);
+  return draw(ctx, sampler, seed, first_row, labels, cond, n, NULL, out);
+}
+
+fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, double t1, const int32_t *labels,
+                               const float *cond, size_t n, double *x, fm_trajectory_fn trajectory,
+                               void *trajectory_user, fm_solve_stats *stats) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE(t0 >= 0 && t0 <= 1, "t0: expected 0 to 1, found %g", t0);
+  REQUIRE(t1 >= 0 && t1 <= 1, "t1: expected 0 to 1, found %g", t1);
+  REQUIRE_ARRAY(x, n);
+  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_check_finite_f64("x", x, n, sampler->model->net->dim, &ctx->err));
+  fmi_transport job = {.sampler = sampler, .rt = &ctx->runtime, .t0 = t0, .t1 = t1, .labels = labels, .cond = cond,
+                       .n = n, .out_f64 = x, .trajectory = trajectory, .trajectory_user = trajectory_user};
+  fm_solve_stats total = {.struct_size = sizeof total};
+  fm_status status = fmi_transport_run(&job, &total, &ctx->err);
+  if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
+  return status;
+}
+
+fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t, const int32_t *labels,
+                              const float *cond, size_t n, float *out) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_ARRAY(x, n);
+  REQUIRE_ARRAY(t, n);
+  REQUIRE_ARRAY(out, n);
+  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_check_finite_f32("x", x, n, sampler->model->net->dim, &ctx->err));
+  FMI_TRY(fmi_check_finite_f64("t", t, n, 1, &ctx->err));
+  return fmi_sampler_velocity(sampler, x, t, labels, cond, n, out, &ctx->err);
+}
+
+fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row, const int32_t *labels,
+                    const float *cond, size_t n, float *out) {
+  fm_sampler *sampler;
+  FMI_TRY(fm_sampler_create(ctx, model, NULL, NULL, &sampler));
+  fm_status status = fm_sampler_draw(ctx, sampler, seed, first_row, labels, cond, n, out);
+  fm_sampler_destroy(sampler);
+  return status;
+}

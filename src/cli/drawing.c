@@ -1,0 +1,173 @@
+/* drawing.c - rows from a model: which ones, under which conditions, block by block. */
+#include "cli/drawing.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver) {
+  memset(d, 0, sizeof *d);
+  d->ctx = ctx;
+  d->name = model_file;
+  fm_status status = fm_model_load(ctx, model_file, &d->model);
+  const char *hint = status == FM_E_CHECKSUM ? "The file was damaged or cut: copy or train it again."
+                     : status == FM_E_FORMAT ? "flowmatch train writes models; checkpoints are not models."
+                                             : NULL;
+  if (!cli_check(ctx, status, model_file, hint)) return false;
+  d->dim = fm_net_dim(fm_model_net(d->model));
+  if (cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL)) return true;
+  drawing_end(d);
+  return false;
+}
+
+void drawing_end(drawing *d) {
+  fm_sampler_destroy(d->sampler);
+  fm_model_destroy(d->model);
+  free(d->labels);
+  free(d->cond);
+  free(d->shown);
+  memset(d, 0, sizeof *d);
+}
+
+/* ---- classes --------------------------------------------------------------------------------------- */
+
+/* All classes in turn, in blocks as even as can be, so that a sheet of pictures has one in each row. */
+static void fill_each(drawing *d, size_t column, size_t n_columns, uint32_t n_classes) {
+  d->shown = cli_alloc(d->n, sizeof *d->shown);
+  d->n_shown = n_classes;
+  double width = (double)n_classes / (double)d->n;
+  for (size_t i = 0; i < d->n; i++) {
+    d->shown[i] = (int32_t)(((double)i + .5) * width);
+    d->labels[i * n_columns + column] = d->shown[i];
+  }
+}
+
+static bool fill_labels(drawing *d, const char *word, size_t column, size_t n_columns) {
+  uint32_t n_classes = fm_net_n_classes(fm_model_net(d->model), column);
+  double value = -1; /* 'any', the null class */
+  if (strcmp(word, "each") == 0) {
+    if (d->shown) return cli_fail("--label", NULL, "'each' can be used for one class column only");
+    fill_each(d, column, n_columns, n_classes);
+    return true;
+  }
+  if (strcmp(word, "any") != 0) {
+    bool valid = cli_parse_number(word, &value) && value == floor(value) && value >= 0 && value < n_classes;
+    if (!valid)
+      return cli_fail("--label", "'each' draws all of them in turn.",
+                      "'%s' is not a class of column %zu of this model; it has classes 0 .. %u", word, column,
+                      (unsigned)(n_classes - 1));
+  }
+  for (size_t i = 0; i < d->n; i++) d->labels[i * n_columns + column] = (int32_t)value;
+  return true;
+}
+
+static size_t count_words(const char *text) {
+  size_t n = 1;
+  for (; *text; text++) n += *text == ',';
+  return n;
+}
+
+static bool make_labels(drawing *d, const char *text) {
+  size_t n_columns = fm_net_n_class_columns(fm_model_net(d->model)), n_words = count_words(text);
+  if (n_columns == 0) return cli_fail("--label", NULL, "this model was trained without labels");
+  if (n_words != n_columns)
+    return cli_fail("--label", "Put commas between the columns' classes; 'any' leaves one open: 3,any",
+                    "%zu given, but this model has %zu class column%s", n_words, n_columns,
+                    n_columns == 1 ? "" : "s");
+  d->labels = cli_alloc(d->n * n_columns, sizeof *d->labels);
+  char *words = cli_copy_text(text), *word = words;
+  bool ok = true;
+  for (size_t column = 0; ok && column < n_columns; column++) {
+    size_t length = strcspn(word, ",");
+    word[length] = '\0';
+    ok = fill_labels(d, word, column, n_columns);
+    word += length + 1;
+  }
+  free(words);
+  return ok;
+}
+
+/* ---- condition vectors ----------------------------------------------------------------------------- */
+
+/* "0.5,12" to values [most]; returns how many, 0 if the text is something else. */
+static size_t parse_list(const char *text, float *values, size_t most) {
+  char *words = cli_copy_text(text), *word = words;
+  size_t n = 0;
+  while (word) {
+    double value;
+    char *comma = strchr(word, ',');
+    if (comma) *comma = '\0';
+    if (!cli_parse_number(word, &value) || !isfinite(value)) {
+      n = 0;
+      break;
+    }
+    if (n < most) values[n] = (float)value;
+    n++;
+    word = comma ? comma + 1 : NULL;
+  }
+  free(words);
+  return n;
+}
+
+static bool make_cond(drawing *d, const char *text) {
+  size_t dim = fm_net_cond_dim(fm_model_net(d->model)), n_given = 1;
+  if (dim == 0) return cli_fail("--cond", NULL, "this model was trained without conditions");
+  conditions given = {cli_alloc(dim, sizeof(float)), dim};
+  size_t n_numbers = parse_list(text, given.values, dim);
+  if (n_numbers > 0) given.n_columns = n_numbers;
+  else {
+    free(given.values);
+    if (!conditions_read(text, d->n, true, &given, &n_given)) return false;
+  }
+  bool ok = given.n_columns == dim || cli_fail("--cond", NULL, "this model's conditions have %zu number%s, not %zu",
+                                               dim, dim == 1 ? "" : "s", given.n_columns);
+  if (ok) {
+    d->cond = cli_alloc(d->n * dim, sizeof *d->cond);
+    for (size_t i = 0; i < d->n; i++)
+      memcpy(d->cond + i * dim, given.values + (n_given == 1 ? 0 : i * dim), dim * sizeof *d->cond);
+  }
+  free(given.values);
+  return ok;
+}
+
+/* A model trained without dropout has never seen a row without its condition. */
+static bool check_given(const drawing *d, const char *label, const char *cond) {
+  const fm_net *net = fm_model_net(d->model);
+  const char *note = fm_model_note(d->model, "conditions");
+  if (!note || strcmp(note, "required") != 0) return true;
+  if (fm_net_n_class_columns(net) && (!label || strstr(label, "any")))
+    return cli_fail(d->name, "Say --label K or --label each.",
+                    "it was trained without label dropout and can't draw without a class");
+  if (fm_net_cond_dim(net) && !cond)
+    return cli_fail(d->name, "Say --cond.", "it was trained without label dropout and can't draw without a condition");
+  return true;
+}
+
+bool drawing_conditions(drawing *d, const char *label, const char *cond) {
+  return check_given(d, label, cond) && (!label || make_labels(d, label)) && (!cond || make_cond(d, cond));
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+/* The rows of one call: few enough to show progress and to stop soon, many enough for all threads. They come
+   out the same however they are divided. */
+static size_t rows_per_call(const drawing *d) {
+  size_t n = (1u << 19) / d->dim;
+  return n < 256 ? 256 : n > 16384 ? 16384 : n;
+}
+
+int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
+  const fm_net *net = fm_model_net(d->model);
+  size_t n_columns = fm_net_n_class_columns(net), cond_dim = fm_net_cond_dim(net), most = rows_per_call(d);
+  for (size_t done = 0; done < n; done += most) {
+    size_t row = first + done, count = n - done < most ? n - done : most;
+    fm_status status = fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row,
+                                           d->labels ? d->labels + row * n_columns : NULL,
+                                           d->cond ? d->cond + row * cond_dim : NULL, count, out + done * d->dim);
+    if (status == FM_STOPPED) return EXIT_INTERRUPTED;
+    if (!cli_check(d->ctx, status, "sampling", NULL)) return EXIT_FAILURE;
+    progress_show(&d->progress, row + count, NAN);
+  }
+  if (first + n == d->n && d->progress.shown > d->progress.began) progress_end(&d->progress);
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,32 @@
+/* drawing.h - rows from a model: which ones, under which conditions, block by block. */
+#ifndef CLI_DRAWING_H
+#define CLI_DRAWING_H
+
+#include "cli/dataset.h"
+#include "cli/progress.h"
+
+typedef struct drawing {
+  fm_ctx *ctx;
+  const char *name; /* the model's file */
+  fm_model *model;
+  fm_sampler *sampler;
+  size_t dim;
+  size_t n; /* rows to draw; the caller sets it, and the two below */
+  uint64_t seed, first_row;
+  int32_t *labels;  /* [n][class columns]; NULL: none asked for */
+  float *cond;      /* [n][cond_dim]; NULL: none given */
+  int32_t *shown;   /* [n]: the classes of the column drawn with 'each', for pictures; NULL: none */
+  uint32_t n_shown; /* how many there are */
+  progress progress; /* for the caller to begin */
+} drawing;
+
+/* Loads the model and makes its sampler. A failure is reported and leaves nothing to end. */
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver);
+void drawing_end(drawing *d);
+/* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
+   between; cond numbers with commas between, or a file. Either may be NULL. A failure is reported. */
+bool drawing_conditions(drawing *d, const char *label, const char *cond);
+/* Draws rows first .. first + n of this drawing: out [n][dim]. Returns an exit code; a failure is reported. */
+int drawing_rows(drawing *d, size_t first, size_t n, double *out);
+
+#endif

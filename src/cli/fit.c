@@ -1,0 +1,188 @@
+/* fit.c - training a model on a dataset: the library's handles, progress, checkpoints, the loss. */
+#include "cli/fit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_EVALUATED 8192 /* rows for the loss at the end */
+#define LEAST_DRAWS 4096    /* of times and noise for it: few rows are taken repeatedly */
+#define EVALUATION_SEED 0x666c6f77u
+
+/* ---- getting ready --------------------------------------------------------------------------------- */
+
+static fm_status create_data(fm_ctx *ctx, const dataset *d, size_t first, size_t n, fm_data **out) {
+  fm_data_options options;
+  fm_data_options_init(&options);
+  options.no_copy = 1;
+  const int32_t *label = d->labels.values ? d->labels.values + first * d->labels.n_columns : NULL;
+  const float *cond = d->cond.values ? d->cond.values + first * d->cond.n_columns : NULL;
+  return fm_data_create_f64(ctx, d->rows.cells + first * d->rows.n_columns, NULL, label, cond, NULL, n,
+                            d->rows.n_columns, d->labels.n_columns, d->cond.n_columns, &options, out);
+}
+
+static int32_t on_step(void *user, const fm_progress *p) {
+  fit *f = user;
+  if (f->options->keep_curve) loss_curve_add(&f->curve, p->step, p->loss, p->mean_loss);
+  progress_show(&f->progress, p->step, p->mean_loss);
+  /* Ends the call, so that a checkpoint can be written between two steps; fit_run then goes on. */
+  return f->options->checkpoint && cli_seconds() - f->saved >= f->options->checkpoint_seconds;
+}
+
+static fm_trainer_options trainer_options(fit *f) {
+  const fit_options *o = f->options;
+  fm_trainer_options options;
+  fm_trainer_options_init(&options);
+  options.seed = o->seed;
+  options.batch = o->batch;
+  options.ema_decay = o->ema > 0 ? o->ema : -1;
+  options.label_dropout = o->label_dropout > 0 ? o->label_dropout : -1;
+  options.n_snapshots = 2;
+  options.progress = on_step;
+  options.progress_user = f;
+  return options;
+}
+
+/* The trainer keeps what it is made from, so the parts are let go of here. */
+static fm_status create_trainer(fit *f, const dataset *d) {
+  const fit_options *o = f->options;
+  fm_path *path = NULL;
+  fm_normaliser *normaliser = NULL, *cond_normaliser = NULL;
+  fm_optimizer *optimizer = NULL;
+  fm_optimizer_options optimizer_options;
+  fm_optimizer_options_init(&optimizer_options);
+  optimizer_options.learning_rate = o->learning_rate;
+  optimizer_options.n_steps = o->steps;
+  fm_trainer_options options = trainer_options(f);
+
+  fm_status status = fm_path_create(f->ctx, o->path, &path);
+  if (status == FM_OK)
+    status = fm_normaliser_fit_f64(f->ctx, o->normalise, d->rows.cells, d->n_train, d->rows.n_columns, &normaliser);
+  if (status == FM_OK && d->cond.values)
+    status = fm_normaliser_fit(f->ctx, FM_NORMALISE_COLUMNS, d->cond.values, d->n_train, d->cond.n_columns,
+                               &cond_normaliser);
+  if (status == FM_OK) status = fm_optimizer_create(f->ctx, &optimizer_options, &optimizer);
+  if (status == FM_OK)
+    status = fm_trainer_create(f->ctx, f->net, path, NULL, normaliser, cond_normaliser, optimizer, NULL, &options,
+                               &f->trainer);
+  fm_path_destroy(path);
+  fm_normaliser_destroy(normaliser);
+  fm_normaliser_destroy(cond_normaliser);
+  fm_optimizer_destroy(optimizer);
+  return status;
+}
+
+static fm_status create_all(fit *f, const dataset *d) {
+  size_t n_held_out = d->rows.n_rows - d->n_train;
+  fm_status status = fm_net_create(f->ctx, d->rows.n_columns, d->labels.n_classes, d->labels.n_columns,
+                                   d->cond.n_columns, &f->options->net, &f->net);
+  if (status == FM_OK) status = create_data(f->ctx, d, 0, d->n_train, &f->train);
+  if (status == FM_OK && n_held_out) status = create_data(f->ctx, d, d->n_train, n_held_out, &f->held_out);
+  return status == FM_OK ? create_trainer(f, d) : status;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------------- */
+
+static bool save_checkpoint(fit *f) {
+  bool ok = cli_check(f->ctx, fm_trainer_save(f->ctx, f->trainer, f->options->checkpoint),
+                      f->options->checkpoint, "The checkpoint could not be written.");
+  f->saved = cli_seconds();
+  return ok;
+}
+
+/* A checkpoint from another run is somebody's hours: it is set aside, not overwritten. */
+static bool set_aside(const char *checkpoint) {
+  size_t room = strlen(checkpoint) + 2;
+  char *aside = cli_alloc(room, 1);
+  snprintf(aside, room, "%s~", checkpoint);
+  bool ok = rename(checkpoint, aside) == 0 || cli_fail(checkpoint, NULL, "%s", strerror(errno));
+  if (ok) cli_note("%s is from an earlier run (--resume would go on from it): kept as %s", checkpoint, aside);
+  free(aside);
+  return ok;
+}
+
+static bool begin_checkpoints(fit *f) {
+  const fit_options *o = f->options;
+  if (!o->checkpoint) return true;
+  bool exists = access(o->checkpoint, F_OK) == 0;
+  if (!o->resume) return !exists || set_aside(o->checkpoint);
+  if (!exists) {
+    cli_note("%s does not exist yet: starting from the beginning", o->checkpoint);
+    return true;
+  }
+  return cli_check(f->ctx, fm_trainer_load(f->ctx, f->trainer, o->checkpoint), o->checkpoint,
+                   "To go on, use the data and options of the run that wrote it; to start again, leave "
+                   "--resume out.");
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *options) {
+  memset(f, 0, sizeof *f);
+  f->ctx = ctx;
+  f->options = options;
+  f->held_out_loss = f->curve.held_out = -1;
+  bool ok = cli_check(ctx, create_all(f, d), "setting up", NULL) && begin_checkpoints(f);
+  if (!ok) fit_free(f);
+  return ok;
+}
+
+void fit_free(fit *f) {
+  fm_trainer_destroy(f->trainer);
+  fm_data_destroy(f->train);
+  fm_data_destroy(f->held_out);
+  fm_net_destroy(f->net);
+  loss_curve_free(&f->curve);
+  memset(f, 0, sizeof *f);
+}
+
+/* ---- running --------------------------------------------------------------------------------------- */
+
+/* The mean over enough draws of time and noise for a figure that can be compared. */
+static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
+  if (n > MOST_EVALUATED) n = MOST_EVALUATED;
+  size_t repeats = (LEAST_DRAWS + n - 1) / n;
+  double sum = 0;
+  for (size_t i = 0; i < repeats; i++) {
+    double once = 0;
+    fm_status status = fm_trainer_evaluate(f->ctx, f->trainer, data, EVALUATION_SEED + i, n, &once);
+    if (status != FM_OK) return status;
+    sum += once;
+  }
+  *loss = sum / (double)repeats;
+  return FM_OK;
+}
+
+static fm_status train(fit *f) {
+  for (;;) {
+    fm_status status = fm_trainer_run(f->ctx, f->trainer, f->train, f->options->steps);
+    if (status != FM_E_CALLBACK) return status;
+    /* on_step asks for a checkpoint. One that can't be written is reported, and training goes on: the disk
+       may be fuller for now than it is in the end. */
+    save_checkpoint(f);
+  }
+}
+
+static fm_status train_and_evaluate(fit *f, const dataset *d) {
+  progress_begin(&f->progress, "steps", fm_trainer_steps(f->trainer), f->options->steps);
+  f->saved = cli_seconds();
+  fm_status status = train(f);
+  f->seconds = progress_seconds(&f->progress);
+  progress_end(&f->progress);
+  if (status == FM_OK) status = evaluate(f, f->train, d->n_train, &f->train_loss);
+  if (status == FM_OK && f->held_out)
+    status = evaluate(f, f->held_out, d->rows.n_rows - d->n_train, &f->held_out_loss);
+  f->curve.held_out = f->held_out_loss;
+  return status;
+}
+
+fit_result fit_run(fit *f, const dataset *d) {
+  fm_status status = train_and_evaluate(f, d);
+  if (status != FM_OK && status != FM_STOPPED) {
+    cli_check(f->ctx, status, "training", status == FM_E_NONFINITE ? "Try a smaller --lr." : NULL);
+    return FIT_FAILED;
+  }
+  if (f->options->checkpoint && !save_checkpoint(f)) return FIT_FAILED;
+  return status == FM_OK ? FIT_DONE : FIT_INTERRUPTED;
+}

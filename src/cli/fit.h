@@ -1,0 +1,44 @@
+/* fit.h - training a model on a dataset: the library's handles, progress, checkpoints, the loss. */
+#ifndef CLI_FIT_H
+#define CLI_FIT_H
+
+#include "cli/dataset.h"
+#include "cli/plot.h"
+#include "cli/progress.h"
+
+typedef struct fit_options {
+  fm_net_options net;
+  uint32_t path;      /* FM_PATH_... */
+  uint32_t normalise; /* FM_NORMALISE_... */
+  uint64_t steps, batch, seed;
+  double learning_rate;
+  double ema, label_dropout; /* 0: none */
+  const char *checkpoint;    /* NULL: none */
+  double checkpoint_seconds; /* between checkpoints */
+  bool resume, keep_curve;
+} fit_options;
+
+typedef enum fit_result { FIT_DONE, FIT_FAILED, FIT_INTERRUPTED } fit_result;
+
+typedef struct fit {
+  fm_ctx *ctx;
+  const fit_options *options;
+  fm_net *net;
+  fm_data *train, *held_out; /* held_out NULL: no rows are */
+  fm_trainer *trainer;
+  progress progress;
+  loss_curve curve;
+  double saved;         /* when the last checkpoint was written */
+  double seconds;       /* that training took */
+  double train_loss;    /* of the averaged weights; the same measure on both kinds of rows */
+  double held_out_loss; /* negative: not known */
+} fit;
+
+/* Makes everything ready, and continues from the checkpoint if options say so. ctx, d and options must
+   outlive f. A failure is reported and leaves nothing to free. */
+bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *options);
+void fit_free(fit *f);
+/* Trains to the end and measures the losses. A failure is reported, an interruption is not. */
+fit_result fit_run(fit *f, const dataset *d);
+
+#endif

@@ -1,0 +1,233 @@
+/* sample.c - flowmatch sample: new rows from a model. */
+#include "cli/args.h"
+#include "cli/drawing.h"
+#include "cli/plot.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_STEPS "20" /* the library's */
+#define BLOCK_CELLS (1u << 20)
+
+typedef struct sample_options {
+  const char *model, *output, *label, *cond, *image;
+  uint64_t rows, seed, first_row, steps, threads;
+  uint32_t solver, format; /* indexes of the words in the table below */
+  double rtol, atol;
+  bool quiet;
+} sample_options;
+
+enum { SOLVER_EULER, SOLVER_DOPRI5 };
+enum { FORMAT_BY_NAME, FORMAT_IS_NPY, FORMAT_IS_CSV, FORMAT_IS_PNG };
+
+#define AT(member) offsetof(sample_options, member)
+static const option options[] = {
+    {OPTION_COUNT, 'n', "rows", "N", AT(rows), 1, 1e12, "how many rows to draw"},
+    {OPTION_TEXT, 'o', "output", "OUT", AT(output), 0, 0,
+     ".npy, .csv or .png: a sheet of pictures, or the points of 2 columns; - is standard output"},
+    {OPTION_CHOICE, 0, "format", "auto|npy|csv|png", AT(format), 0, 0, "what to write whatever OUT is called"},
+    {OPTION_TEXT, 0, "image", "HxW", AT(image), 0, 0,
+     "draw rows as pictures of this shape (as the model's data had it); HxWx3 for colour"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "What to draw"},
+    {OPTION_TEXT, 0, "label", "K", AT(label), 0, 0,
+     "a class for all rows, 'each' for all classes in turn, 'any' for none in particular; with several class "
+     "columns a comma between them: 3,any"},
+    {OPTION_TEXT, 0, "cond", "X,Y...", AT(cond), 0, 0,
+     "the condition of all rows, or a file with a row for each"},
+    {OPTION_COUNT, 0, "seed", "N", AT(seed), 0, 0, "same seed, same rows (0)"},
+    {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
+     "begin with row N of the endless table that the seed stands for (0)"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
+    {OPTION_CHOICE, 0, "solver", "euler|dopri5", AT(solver), 0, 0,
+     "fixed steps (the default), or steps chosen for an accuracy"},
+    {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
+    {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-5)"},
+    {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-5)"},
+    {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256, "processors to use (all); the rows do not depend on it"},
+    {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
+};
+
+static int run(int argc, char **argv);
+
+const command sample_command = {
+    .name = "sample",
+    .synopsis = "MODEL -n N -o OUT [options]",
+    .summary = "draw new rows from a model",
+    .description = "Draws N rows from MODEL and writes them as the training data came: the same columns,\n"
+                   "units, shape and type.\n"
+                   "\n",
+    .examples = "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
+                "  flowmatch sample digits.safetensors -n 100 --label each -o digits.png\n"
+                "  flowmatch sample digits.safetensors -n 500 --label 7 -o sevens.npy --seed 42\n"
+                "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --solver dopri5 -o out.npy\n"
+                "  flowmatch sample rows.safetensors -n 3 -o -\n",
+    .operand = "MODEL",
+    .operand_offset = AT(model),
+    .options = options,
+    .n_options = COUNT(options),
+    .run = run,
+};
+
+/* ---- options --------------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static uint32_t format_of(const sample_options *o) {
+  if (o->format != FORMAT_BY_NAME) return o->format;
+  if (ends_with(o->output, ".npy")) return FORMAT_IS_NPY;
+  if (ends_with(o->output, ".png")) return FORMAT_IS_PNG;
+  if (ends_with(o->output, ".csv") || strcmp(o->output, "-") == 0) return FORMAT_IS_CSV;
+  return FORMAT_BY_NAME;
+}
+
+static int check_options(sample_options *o) {
+  const command *c = &sample_command;
+  if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
+  if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
+  if (o->solver == SOLVER_EULER && (o->rtol > 0 || o->atol > 0))
+    return args_wrong(c, "--rtol and --atol are for --solver dopri5");
+  if (o->solver == SOLVER_DOPRI5 && o->steps > 0)
+    return args_wrong(c, "--steps is for --solver euler; dopri5 has --rtol and --atol");
+  o->format = format_of(o);
+  if (o->format == FORMAT_BY_NAME)
+    return args_wrong(c, "'%s' doesn't say what to write: end it in .npy, .csv or .png, or use --format", o->output);
+  return -1;
+}
+
+/* ---- numbers out ----------------------------------------------------------------------------------- */
+
+/* The shape of a row as the training data had it; the columns side by side if the model doesn't say. */
+static size_t row_shape(const fm_model *model, size_t dim, size_t *factors) {
+  const char *note = fm_model_note(model, "shape");
+  size_t n = note ? cli_parse_shape(note, factors, MOST_TRAILING) : 0, product = 1;
+  for (size_t i = 0; i < n; i++) product *= factors[i];
+  if (n > 0 && product == dim) return n;
+  factors[0] = dim;
+  return dim > 1;
+}
+
+static int write_table(drawing *d, const sample_options *o) {
+  size_t shape[MOST_TRAILING], block = BLOCK_CELLS / d->dim + 1;
+  const char *dtype = fm_model_note(d->model, "dtype");
+  table_writer w;
+  table_format format = o->format == FORMAT_IS_NPY ? FORMAT_NPY : FORMAT_CSV;
+  size_t n_shape = row_shape(d->model, d->dim, shape);
+  if (!table_writer_open(&w, o->output, format, dtype && strcmp(dtype, "f4") == 0, d->n, d->dim, shape, n_shape,
+                         fm_model_note(d->model, "columns")))
+    return EXIT_FAILURE;
+  double *rows = cli_alloc(block * d->dim, sizeof *rows);
+  int code = EXIT_SUCCESS;
+  for (size_t first = 0; first < d->n && code == EXIT_SUCCESS; first += block) {
+    size_t n = d->n - first < block ? d->n - first : block;
+    code = drawing_rows(d, first, n, rows);
+    if (code == EXIT_SUCCESS && !table_writer_rows(&w, rows, n)) code = EXIT_FAILURE;
+  }
+  free(rows);
+  if (code != EXIT_SUCCESS) table_writer_abort(&w);
+  else if (!table_writer_commit(&w)) code = EXIT_FAILURE;
+  return code;
+}
+
+/* ---- pictures out ---------------------------------------------------------------------------------- */
+
+/* The pictures' shape, from --image or the model's note. False if there is none that fits; a wrong one is
+   reported. */
+static bool picture_shape(const drawing *d, const sample_options *o, image_sheet *sheet, bool *failed) {
+  size_t f[3] = {0, 0, 1};
+  const char *text = o->image ? o->image : fm_model_note(d->model, "image");
+  size_t n = text ? cli_parse_shape(text, f, 3) : 0;
+  bool fits = n >= 2 && (f[2] == 1 || f[2] == 3) && f[0] * f[1] * f[2] == d->dim;
+  *sheet = (image_sheet){.height = f[0], .width = f[1], .channels = f[2]};
+  const char *range = fm_model_note(d->model, "range");
+  if (range) {
+    char *end;
+    sheet->low = strtod(range, &end);
+    sheet->high = strtod(end, NULL);
+  }
+  *failed = o->image && !fits;
+  if (*failed)
+    cli_fail("--image", "HxW for grey or HxWx3 for colour, with H times W (times 3) equal to the columns.",
+             "'%s' does not fit the %zu columns of this model", o->image, d->dim);
+  return fits;
+}
+
+static bool draw_points(const drawing *d, const double *rows, canvas *out) {
+  const char *header = fm_model_note(d->model, "columns");
+  char *names[2];
+  for (size_t i = 0; i < 2; i++) {
+    names[i] = header ? csv_header_name(header, i) : NULL;
+    if (!names[i]) names[i] = cli_copy_text(i ? "column 1" : "column 0");
+  }
+  *out = plot_scatter(rows, d->shown, d->n, d->n_shown, (const char *const[]){names[0], names[1]});
+  free(names[0]);
+  free(names[1]);
+  return true;
+}
+
+static int write_picture(drawing *d, const sample_options *o) {
+  image_sheet sheet;
+  canvas c;
+  bool failed, pictures = picture_shape(d, o, &sheet, &failed);
+  if (failed) return EXIT_FAILURE;
+  if (!pictures && d->dim != 2) {
+    cli_fail(o->output, "Write .csv or .npy, or say with --image HxW that the rows are pictures.",
+             "a picture can be made of 2 columns or of pictures; this model has %zu columns", d->dim);
+    return EXIT_FAILURE;
+  }
+  double *rows = cli_alloc(d->n * d->dim, sizeof *rows);
+  int code = drawing_rows(d, 0, d->n, rows);
+  if (code == EXIT_SUCCESS) {
+    bool ok = pictures ? plot_images(&sheet, rows, d->shown, d->n, &c) : draw_points(d, rows, &c);
+    if (ok) {
+      ok = canvas_write(&c, o->output);
+      canvas_free(&c);
+    }
+    if (!ok) code = EXIT_FAILURE;
+  }
+  free(rows);
+  return code;
+}
+
+/* ---- the command ----------------------------------------------------------------------------------- */
+
+static int sample(fm_ctx *ctx, const sample_options *o) {
+  drawing d;
+  fm_solver_options solver;
+  fm_solver_options_init(&solver);
+  solver.method = o->solver == SOLVER_EULER ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
+  solver.n_steps = (uint32_t)o->steps;
+  solver.rtol = o->rtol;
+  solver.atol = o->atol;
+  if (!drawing_begin(&d, ctx, o->model, &solver)) return EXIT_FAILURE;
+  d.n = (size_t)o->rows;
+  d.seed = o->seed;
+  d.first_row = o->first_row;
+  int code = EXIT_FAILURE;
+  if (drawing_conditions(&d, o->label, o->cond)) {
+    cli_stop_on_signals(ctx);
+    progress_begin(&d.progress, "rows", 0, d.n);
+    code = o->format == FORMAT_IS_PNG ? write_picture(&d, o) : write_table(&d, o);
+  }
+  if (code == EXIT_INTERRUPTED) fputs("flowmatch: interrupted; nothing was written\n", stderr);
+  drawing_end(&d);
+  return code;
+}
+
+static int run(int argc, char **argv) {
+  sample_options o = {0};
+  int code = args_parse(&sample_command, argc, argv, &o);
+  if (code < 0) code = check_options(&o);
+  if (code >= 0) return code;
+  cli_quiet = o.quiet;
+  if (!output_check(o.output)) return EXIT_FAILURE;
+  fm_ctx *ctx = cli_context(o.threads);
+  if (!ctx) return EXIT_FAILURE;
+  code = sample(ctx, &o);
+  fm_ctx_destroy(ctx);
+  return code;
+}

@@ -1,0 +1,321 @@
+/* train.c - flowmatch train: a model from a table. */
+#include "cli/args.h"
+#include "cli/fit.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_STEPS 4000
+#define DEFAULT_BATCH 256
+#define DEFAULT_RATE 1e-3
+#define DEFAULT_NET "resmlp:256x3"
+#define MOST_NOTE 4096 /* bytes that the library keeps of one */
+#define AUTOMATIC UINT32_MAX
+
+#define AS_TEXT(x) AS_TEXT_(x)
+#define AS_TEXT_(x) #x
+
+typedef struct train_options {
+  const char *data, *model, *labels, *cond;
+  const char *net;
+  uint32_t path, normalise; /* indexes of the words in the table below */
+  double label_dropout, ema, held_out;
+  uint64_t steps, batch, seed, threads;
+  double rate;
+  const char *checkpoint, *loss_curve;
+  double checkpoint_every;
+  bool resume, quiet;
+} train_options;
+
+#define AT(member) offsetof(train_options, member)
+static const option options[] = {
+    {OPTION_TEXT, 'o', "output", "MODEL", AT(model), 0, 0, "where the model goes, a .safetensors file"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Conditions, for drawing what is asked for"},
+    {OPTION_TEXT, 0, "labels", "FILE", AT(labels), 0, 0,
+     "classes, a row for each of DATA: whole numbers from 0, in one or more columns"},
+    {OPTION_TEXT, 0, "cond", "FILE", AT(cond), 0, 0,
+     "numbers that the rows depend on, a row for each of DATA"},
+    {OPTION_REAL, 0, "label-dropout", "X", AT(label_dropout), 0, 1,
+     "share of rows trained without their condition, so that the model can also draw without one (0.1); 0: none"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
+    {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
+     "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
+    {OPTION_CHOICE, 0, "path", "condot|cosine", AT(path), 0, 0,
+     "how noise becomes data: straight (the default), or along the cosine diffusion schedule"},
+    {OPTION_CHOICE, 0, "normalise", "columns|whole|none", AT(normalise), 0, 0,
+     "bring each column, or all together, to mean 0 and deviation 1 (columns; whole for 8-bit pictures)"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Training"},
+    {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, INFINITY, "training steps (" AS_TEXT(DEFAULT_STEPS) ")"},
+    {OPTION_COUNT, 0, "batch", "N", AT(batch), 1, 1e6, "rows in a step (" AS_TEXT(DEFAULT_BATCH) ")"},
+    {OPTION_REAL, 0, "lr", "X", AT(rate), 1e-12, 1e3,
+     "learning rate, reached by a warm-up and left along a cosine (0.001)"},
+    {OPTION_REAL, 0, "ema", "X", AT(ema), 0, .9999999,
+     "decay of the moving average of the weights, from which samples are drawn (0.999); 0: none"},
+    {OPTION_COUNT, 0, "seed", "N", AT(seed), 0, 0, "same seed, same model (0)"},
+    {OPTION_REAL, 0, "held-out", "X", AT(held_out), 0, .9,
+     "share of rows kept out of training to measure the loss on (0.05 of 200 rows or more)"},
+    {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
+     "processors to use (all); the model does not depend on it"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Long runs, and what happens"},
+    {OPTION_TEXT, 0, "checkpoint", "FILE", AT(checkpoint), 0, 0,
+     "keep the state here: now and then, at the end, and on Ctrl-C"},
+    {OPTION_REAL, 0, "checkpoint-every", "SECONDS", AT(checkpoint_every), 0, 1e9, "how often that is (30)"},
+    {OPTION_FLAG, 0, "resume", NULL, AT(resume), 0, 0,
+     "go on from the checkpoint; the model is the one an unbroken run would have made"},
+    {OPTION_TEXT, 0, "loss-curve", "FILE.png", AT(loss_curve), 0, 0, "draw the loss, step by step"},
+    {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
+};
+
+static int run(int argc, char **argv);
+
+const command train_command = {
+    .name = "train",
+    .synopsis = "DATA -o MODEL [options]",
+    .summary = "learn a model from a table of numbers",
+    .description = "Learns to draw rows like those of DATA, and writes the model to one file.\n"
+                   "\n"
+                   "DATA is a .npy array whose first index counts rows ([n], [n][columns], pictures\n"
+                   "[n][height][width] ...), or a .csv with or without column names; - is standard\n"
+                   "input. The columns' scales don't matter: they are learned and kept in the model.\n"
+                   "\n",
+    .examples = "  flowmatch train rows.csv -o rows.safetensors\n"
+                "  flowmatch train digits.npy --labels classes.npy -o digits.safetensors \\\n"
+                "      --loss-curve loss.png\n"
+                "  flowmatch train outcomes.npy --cond settings.csv -o outcomes.safetensors\n"
+                "  flowmatch train big.npy -o big.safetensors --net resmlp:512x6 --steps 100000 \\\n"
+                "      --checkpoint big.checkpoint          (Ctrl-C, and then the same --resume)\n",
+    .operand = "DATA",
+    .operand_offset = AT(data),
+    .options = options,
+    .n_options = COUNT(options),
+    .run = run,
+};
+
+/* ---- options --------------------------------------------------------------------------------------- */
+
+/* "resmlp:256x3". Whether the numbers make sense is the library's to say. */
+static bool parse_net(const char *text, fm_net_options *net) {
+  size_t length = strcspn(text, ":"), factors[2];
+  fm_net_options_init(net);
+  if (strncmp(text, "resmlp:", length + 1) == 0) net->kind = FM_NET_RESMLP;
+  if (strncmp(text, "mlp:", length + 1) == 0) net->kind = FM_NET_MLP;
+  if (net->kind == 0 || cli_parse_shape(text + length + 1, factors, 2) != 2) return false;
+  net->width = (uint32_t)factors[0];
+  net->depth = (uint32_t)factors[1];
+  return true;
+}
+
+static int check_options(const train_options *o, fm_net_options *net) {
+  const command *c = &train_command;
+  if (!o->model) return args_wrong(c, "where should the model go? -o MODEL is missing");
+  if (!parse_net(o->net, net))
+    return args_wrong(c, "--net: '%s' is not like resmlp:256x3 or mlp:256x4, a kind with its width and depth", o->net);
+  if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
+  if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
+    return args_wrong(c, "the model and the checkpoint need files of their own");
+  return -1;
+}
+
+/* A folder that doesn't exist is better found before the training than after it. */
+static bool check_outputs(const train_options *o) {
+  return output_check(o->model) && (!o->checkpoint || output_check(o->checkpoint)) &&
+         (!o->loss_curve || output_check(o->loss_curve));
+}
+
+static bool is_picture(const table *t) {
+  return t->n_trailing == 2 || (t->n_trailing == 3 && (t->trailing[2] == 1 || t->trailing[2] == 3));
+}
+
+static fit_options fit_options_of(const train_options *o, const fm_net_options *net, const table *rows) {
+  static const uint32_t kinds[] = {FM_NORMALISE_COLUMNS, FM_NORMALISE_WHOLE, FM_NORMALISE_IDENTITY};
+  bool pixels = strcmp(rows->dtype, "u1") == 0 && is_picture(rows);
+  return (fit_options){
+      .net = *net,
+      .path = o->path == 0 ? FM_PATH_CONDOT : FM_PATH_COSINE,
+      .normalise = o->normalise != AUTOMATIC ? kinds[o->normalise] : pixels ? FM_NORMALISE_WHOLE : FM_NORMALISE_COLUMNS,
+      .steps = o->steps,
+      .batch = o->batch,
+      .seed = o->seed,
+      .learning_rate = o->rate,
+      .ema = o->ema,
+      .label_dropout = o->label_dropout,
+      .checkpoint = o->checkpoint,
+      .checkpoint_seconds = o->checkpoint_every,
+      .resume = o->resume,
+      .keep_curve = o->loss_curve != NULL,
+  };
+}
+
+/* ---- the model file -------------------------------------------------------------------------------- */
+
+/* Gives *model a note; a failure is reported. */
+static bool add_note(fm_ctx *ctx, fm_model **model, const char *key, const char *value) {
+  fm_model *noted = NULL;
+  if (!cli_check(ctx, fm_model_with_note(ctx, *model, key, value, &noted), "the model's notes", NULL)) return false;
+  fm_model_destroy(*model);
+  *model = noted;
+  return true;
+}
+
+static bool add_number(fm_ctx *ctx, fm_model **model, const char *key, double value) {
+  char text[40];
+  snprintf(text, sizeof text, "%.10g", value);
+  return add_note(ctx, model, key, text);
+}
+
+static bool add_picture_notes(fm_ctx *ctx, fm_model **model, const table *rows, const char *shape) {
+  char range[80];
+  double low = rows->cells[0], high = low;
+  for (size_t i = 1; i < rows->n_rows * rows->n_columns; i++) {
+    low = fmin(low, rows->cells[i]);
+    high = fmax(high, rows->cells[i]);
+  }
+  snprintf(range, sizeof range, "%.17g %.17g", low, high);
+  return add_note(ctx, model, "image", shape) && add_note(ctx, model, "range", range);
+}
+
+/* What sampling needs to write rows as they came: the type, the shape, the columns' names. */
+static bool add_data_notes(fm_ctx *ctx, fm_model **model, const table *rows) {
+  /* Float holds integers of 16 bits and less; the others need double. */
+  bool single = strcmp(rows->dtype, "f4") == 0 || (rows->dtype[0] != 'f' && rows->dtype[1] <= '2');
+  char shape[MOST_TRAILING * 24] = "";
+  int n = 0;
+  for (size_t i = 0; i < rows->n_trailing; i++)
+    n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%zu", i ? "x" : "", rows->trailing[i]);
+  if (!add_note(ctx, model, "dtype", single ? "f4" : "f8")) return false;
+  if (rows->n_trailing > 0 && !add_note(ctx, model, "shape", shape)) return false;
+  if (is_picture(rows) && !add_picture_notes(ctx, model, rows, shape)) return false;
+  if (rows->header && strlen(rows->header) > MOST_NOTE)
+    cli_warn("%s: the column names take more than %d bytes together and are not kept", rows->name, MOST_NOTE);
+  else if (rows->header)
+    return add_note(ctx, model, "columns", rows->header);
+  return true;
+}
+
+static bool save_model(const fit *f, const dataset *d, const train_options *o) {
+  fm_model *model = NULL;
+  fm_ctx *ctx = f->ctx;
+  bool ok = cli_check(ctx, fm_trainer_model(ctx, f->trainer, &model), "the model", NULL) &&
+            add_data_notes(ctx, &model, &d->rows) && add_note(ctx, &model, "network", o->net) &&
+            add_number(ctx, &model, "training_rows", (double)d->n_train) &&
+            add_number(ctx, &model, "training_loss", f->train_loss);
+  if (ok && f->held_out) ok = add_number(ctx, &model, "held_out_loss", f->held_out_loss);
+  /* Without dropout the null class was never trained, and sampling must not fall back on it. */
+  if (ok && o->label_dropout == 0 && (d->labels.n_columns || d->cond.n_columns))
+    ok = add_note(ctx, &model, "conditions", "required");
+  ok = ok && cli_check(ctx, fm_model_save(ctx, model, o->model), o->model, NULL);
+  fm_model_destroy(model);
+  return ok;
+}
+
+static bool draw_loss(const fit *f, const char *file) {
+  if (f->curve.n == 0) {
+    cli_warn("no steps were made, so there is no loss to draw: %s is not written", file);
+    return true;
+  }
+  canvas c = plot_loss(&f->curve);
+  bool ok = canvas_write(&c, file);
+  canvas_free(&c);
+  return ok;
+}
+
+/* ---- what is said ---------------------------------------------------------------------------------- */
+
+static void describe(const fit *f, const dataset *d, const train_options *o) {
+  char parameters[24];
+  cli_note("%zu rows of %zu column%s, %zu of them held out; %s, %s parameters", d->rows.n_rows, d->rows.n_columns,
+           d->rows.n_columns == 1 ? "" : "s", d->rows.n_rows - d->n_train, o->net,
+           cli_count_text(parameters, (double)fm_net_n_params(f->net)));
+}
+
+static void report(const fit *f, const dataset *d, const train_options *o) {
+  char time[32];
+  printf("trained   %llu steps on %zu rows in %s\n", (unsigned long long)fm_trainer_steps(f->trainer), d->n_train,
+         progress_time_text(time, f->seconds));
+  printf("loss      %.4g on rows trained on", f->train_loss);
+  if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->rows.n_rows - d->n_train);
+  printf("\nwrote     %s%s%s\n", o->model, o->loss_curve ? ", " : "", o->loss_curve ? o->loss_curve : "");
+}
+
+/* A word as a shell takes it. */
+static void print_word(const char *word) {
+  if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./,:@%")] == '\0') {
+    fprintf(stderr, " %s", word);
+    return;
+  }
+  fputs(" '", stderr);
+  for (; *word; word++) {
+    if (*word == '\'') fputs("'\\''", stderr);
+    else fputc(*word, stderr);
+  }
+  fputc('\'', stderr);
+}
+
+static void say_how_to_resume(const fit *f, const train_options *o, int argc, char **argv) {
+  unsigned long long step = fm_trainer_steps(f->trainer);
+  if (!o->checkpoint) {
+    fprintf(stderr, "flowmatch: interrupted after step %llu; nothing was saved (--checkpoint FILE would)\n", step);
+    return;
+  }
+  fprintf(stderr, "flowmatch: interrupted after step %llu, saved in %s; to go on:\n  flowmatch", step, o->checkpoint);
+  for (int i = 0; i < argc; i++) print_word(argv[i]);
+  fputs(o->resume ? "\n" : " --resume\n", stderr);
+}
+
+/* ---- the command ----------------------------------------------------------------------------------- */
+
+static int finish(const fit *f, fit_result result, const dataset *d, const train_options *o, int argc, char **argv) {
+  if (result == FIT_FAILED) return EXIT_FAILURE;
+  if (result == FIT_INTERRUPTED) {
+    say_how_to_resume(f, o, argc, argv);
+    return EXIT_INTERRUPTED;
+  }
+  if (!save_model(f, d, o) || (o->loss_curve && !draw_loss(f, o->loss_curve))) return EXIT_FAILURE;
+  if (!cli_quiet) report(f, d, o);
+  return EXIT_SUCCESS;
+}
+
+static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net, int argc, char **argv) {
+  dataset d;
+  fit f;
+  int code = EXIT_FAILURE;
+  if (!dataset_read(o->data, o->labels, o->cond, &d)) return code;
+  if (dataset_hold_out(&d, o->held_out, o->seed)) {
+    fit_options options_of_fit = fit_options_of(o, net, &d.rows);
+    if (fit_create(&f, ctx, &d, &options_of_fit)) {
+      describe(&f, &d, o);
+      cli_stop_on_signals(ctx);
+      code = finish(&f, fit_run(&f, &d), &d, o, argc, argv);
+      fit_free(&f);
+    }
+  }
+  dataset_free(&d);
+  return code;
+}
+
+static int run(int argc, char **argv) {
+  train_options o = {
+      .net = DEFAULT_NET,
+      .normalise = AUTOMATIC,
+      .label_dropout = .1,
+      .ema = .999,
+      .held_out = -1,
+      .steps = DEFAULT_STEPS,
+      .batch = DEFAULT_BATCH,
+      .rate = DEFAULT_RATE,
+      .checkpoint_every = 30,
+  };
+  fm_net_options net;
+  int code = args_parse(&train_command, argc, argv, &o);
+  if (code < 0) code = check_options(&o, &net);
+  if (code >= 0) return code;
+  cli_quiet = o.quiet;
+  if (!check_outputs(&o)) return EXIT_FAILURE;
+  fm_ctx *ctx = cli_context(o.threads);
+  if (!ctx) return EXIT_FAILURE;
+  code = train(ctx, &o, &net, argc, argv);
+  fm_ctx_destroy(ctx);
+  return code;
+}

@@ -1,0 +1,123 @@
+/* checkpoint.c - all that training needs to go on bit-equal: parameters, average, moments, counters, and the
+   description of the training, which must be the same where it is loaded. */
+#include "io/files.h"
+
+#include <math.h>
+
+#define COUNTERS 3u
+
+static void describe(fmi_spec *spec, const fm_trainer *t) {
+  const fm_optimizer_options *o = &t->optimizer->options;
+  fmi_spec_flow(spec, "checkpoint", t->parts.net, t->parts.path, t->parts.prior);
+  fmi_spec_text(spec, "optimizer.kind", t->optimizer->rule->name);
+  fmi_spec_u64(spec, "optimizer.schedule", o->schedule);
+  fmi_spec_double(spec, "optimizer.learning_rate", o->learning_rate);
+  fmi_spec_double(spec, "optimizer.beta1", o->beta1);
+  fmi_spec_double(spec, "optimizer.beta2", o->beta2);
+  fmi_spec_double(spec, "optimizer.epsilon", o->epsilon);
+  fmi_spec_double(spec, "optimizer.weight_decay", o->weight_decay);
+  /* "none" is infinite, which has no text */
+  fmi_spec_double(spec, "optimizer.clip_norm", isfinite(o->clip_norm) ? o->clip_norm : -1);
+  fmi_spec_double(spec, "optimizer.final_fraction", o->final_fraction);
+  fmi_spec_u64(spec, "optimizer.warmup_steps", (uint64_t)o->warmup_steps);
+  fmi_spec_u64(spec, "optimizer.n_steps", o->n_steps);
+  fmi_spec_u64(spec, "trainer.seed", t->options.seed);
+  fmi_spec_u64(spec, "trainer.batch", t->options.batch);
+  fmi_spec_double(spec, "trainer.ema_decay", t->options.ema_decay);
+  fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
+}
+
+/* The tensors, in one table for writing and reading. Counters and mean loss stand in the caller's block. */
+typedef struct state {
+  uint64_t counters[COUNTERS];
+  double mean_loss;
+  fmi_tensor tensors[12];
+  size_t n;
+} state;
+
+static void add(state *s, const char *name, fmi_dtype dtype, const void *data, size_t count) {
+  if (count > 0) s->tensors[s->n++] = fmi_tensor_on(name, dtype, data, (uint64_t[3]){count, 0, 0});
+}
+
+static void list(state *s, const fm_trainer *t) {
+  const fm_net *net = t->parts.net;
+  size_t n = net->n_params;
+  s->n = 0;
+  add(s, "counters", FMI_U64, s->counters, COUNTERS);
+  add(s, "mean_loss", FMI_F64, &s->mean_loss, 1);
+  add(s, "normaliser.shift", FMI_F64, t->parts.normaliser->shift, net->dim);
+  add(s, "normaliser.scale", FMI_F64, t->parts.normaliser->scale, net->dim);
+  add(s, "cond_normaliser.shift", FMI_F64, t->parts.cond_normaliser->shift, net->cond_dim);
+  add(s, "cond_normaliser.scale", FMI_F64, t->parts.cond_normaliser->scale, net->cond_dim);
+  add(s, "params", FMI_REAL_DTYPE, t->params, n);
+  add(s, "ema", FMI_REAL_DTYPE, t->ema, n);
+  add(s, "optimizer.state", FMI_REAL_DTYPE, t->state, n * t->optimizer->rule->state_per_param);
+}
+
+fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *t, const char *file, fmi_error *err) {
+  fmi_spec spec = {.n = 0};
+  state s = {.counters = {t->step, t->n_rows, t->data_row}, .mean_loss = t->mean_loss};
+  describe(&spec, t);
+  list(&s, t);
+  return fmi_safetensors_write(memory, file, spec.pairs, spec.n, s.tensors, s.n, err);
+}
+
+static fm_status check_same(const fmi_safetensors *st, const fm_trainer *t, fmi_error *err) {
+  fmi_spec mine = {.n = 0};
+  describe(&mine, t);
+  for (size_t i = 0; i < mine.n; i++) {
+    const char *value;
+    if (strcmp(mine.pairs[i].key, "flowmatch.version") == 0) continue;
+    FMI_TRY(fmi_spec_get(st, mine.pairs[i].key, &value, err));
+    if (strcmp(value, mine.pairs[i].value) != 0)
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%.40s'", mine.pairs[i].key,
+                      mine.pairs[i].value, value);
+  }
+  return FM_OK;
+}
+
+/* What is read back into the trainer, and what only has to agree: the statistics. */
+static bool is_statistics(const char *name) { return strstr(name, "normaliser.") != NULL; }
+
+static fm_status check_tensors(const fmi_safetensors *st, const state *s, fmi_error *err) {
+  for (size_t i = 0; i < s->n; i++) {
+    const fmi_tensor *mine = &s->tensors[i];
+    const void *data;
+    FMI_TRY(fmi_tensor_get(st, mine->name, mine->dtype, (uint64_t[3]){mine->shape[0], 0, 0}, &data, err));
+    if (is_statistics(mine->name) && memcmp(data, mine->data, mine->bytes) != 0)
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer's differs from the checkpoint's; was the data changed?",
+                      mine->name);
+    for (size_t j = 0; mine->dtype == FMI_REAL_DTYPE && j < mine->shape[0]; j++)
+      if (!isfinite(((const real *)data)[j]))
+        return fmi_fail(err, FM_E_NONFINITE, "tensor '%s': expected finite numbers, found %g at %zu", mine->name,
+                        (double)((const real *)data)[j], j);
+  }
+  return FM_OK;
+}
+
+static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safetensors *st, fmi_error *err) {
+  state s = {.n = 0};
+  FMI_TRY(fmi_spec_check(st, "checkpoint", err));
+  FMI_TRY(check_same(st, t, err));
+  list(&s, t);
+  FMI_TRY(check_tensors(st, &s, err));
+  /* Nothing can fail from here on but threads: the trainer is never half loaded. */
+  for (size_t i = 0; i < s.n; i++)
+    if (!is_statistics(s.tensors[i].name))
+      memcpy((void *)(uintptr_t)s.tensors[i].data, fmi_safetensors_tensor(st, s.tensors[i].name)->data,
+             s.tensors[i].bytes);
+  t->step = s.counters[0];
+  t->n_rows = s.counters[1];
+  t->data_row = s.counters[2];
+  t->mean_loss = s.mean_loss;
+  return fmi_trainer_pack(rt, t, t->params, t->packed, err);
+}
+
+fm_status fmi_checkpoint_read(const fmi_runtime *rt, fm_trainer *t, const void *bytes, size_t n_bytes,
+                              fmi_error *err) {
+  fmi_safetensors st;
+  FMI_TRY(fmi_safetensors_parse(rt->memory, bytes, n_bytes, &st, err));
+  fm_status status = read_into(rt, t, &st, err);
+  fmi_safetensors_free(&st);
+  return status;
+}

@@ -1,0 +1,66 @@
+/* sampler.c - the handle: a model, a solver's configuration, and workspace for every worker. */
+#include "sample/sampler.h"
+
+static void destroy(void *self) {
+  fm_sampler *s = self;
+  fmi_plan_free(s->plan);
+  fmi_free(s->object.memory, s->block);
+  fmi_release(s->model);
+  fmi_object_free(s);
+}
+
+static void carve(fm_sampler *s, fmi_arena *a) {
+  const fm_net *net = s->model->net;
+  size_t cells = fmi_mul_size(FMI_TILE, net->dim), conds = fmi_mul_size(FMI_TILE, net->cond_dim);
+  real *raw = fmi_arena_take(a, s->options.raw_weights ? s->plan->packed_reals : 0, sizeof(real));
+  s->raw_packed = s->options.raw_weights ? raw : NULL;
+  s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);
+  for (size_t i = 0; i < s->n_slots; i++) {
+    fmi_sample_slot slot = {.work = fmi_workspace_take(a, s->plan)};
+    slot.solve = fmi_arena_take(a, s->config.method->workspace(&s->config, FMI_TILE, net->dim), 1);
+    slot.y = fmi_arena_take(a, cells, sizeof(double));
+    slot.shown = fmi_arena_take(a, cells, sizeof(double));
+    slot.x = fmi_arena_take(a, cells, sizeof(real));
+    slot.cond = fmi_arena_take(a, conds, sizeof(real));
+    slot.cond_now = fmi_arena_take(a, conds, sizeof(real));
+    slot.labels = fmi_arena_take(a, fmi_mul_size(FMI_TILE, net->n_class_columns), sizeof(int32_t));
+    slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
+    if (s->slots) s->slots[i] = slot;
+  }
+}
+
+static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) {
+  s->plan = fmi_plan_new(rt->memory, s->model->net, rt->kernels, 0, FMI_TILE, 0, false, err);
+  if (s->plan == NULL) return FM_E_NOMEM;
+  fmi_arena arena = {NULL, 0};
+  carve(s, &arena);
+  s->block = fmi_alloc(rt->memory, 1, arena.used, err);
+  if (s->block == NULL) return FM_E_NOMEM;
+  arena = (fmi_arena){s->block, 0};
+  carve(s, &arena);
+  if (s->raw_packed) fmi_plan_pack(s->plan, s->model->params, s->raw_packed);
+  return FM_OK;
+}
+
+fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const fmi_solve_config *config,
+                            const fm_sampler_options *options, fmi_error *err) {
+  fm_sampler *s = fmi_object_create(rt->memory, sizeof *s, destroy, err);
+  if (s == NULL) return NULL;
+  s->model = fmi_retain(model);
+  s->config = *config;
+  s->options = *options;
+  s->n_slots = fmi_pool_width(rt->pool);
+  if (allocate(s, rt, err) == FM_OK) return s;
+  fmi_release(s);
+  return NULL;
+}
+
+fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error *err) {
+  if (model->net != s->model->net)
+    return fmi_fail(err, FM_E_MISMATCH, "model: expected one of the same net as the sampler's");
+  fmi_retain(model);
+  fmi_release(s->model);
+  s->model = model;
+  if (s->raw_packed) fmi_plan_pack(s->plan, model->params, s->raw_packed);
+  return FM_OK;
+}

@@ -1,0 +1,158 @@
+/* transport.c - solving dx/dt = v(t, x) for rows, in tiles that know nothing of each other: a row's bits don't
+   depend on where a call starts or on which thread it ran. */
+#include "sample/sampler.h"
+
+#include "core/os.h"
+
+#include <math.h>
+
+typedef struct tile {
+  fmi_transport *job;
+  fmi_sample_slot *slot;
+  size_t first, n;
+} tile;
+
+static fmi_weights weights_of(const fm_sampler *s) {
+  return s->raw_packed ? (fmi_weights){s->model->params, s->raw_packed}
+                       : (fmi_weights){s->model->ema, s->model->packed};
+}
+
+/* Conditions of rows `row` of the tile, gathered. */
+static fmi_rows gather(const tile *w, size_t n, const uint64_t *row, const double *t) {
+  const fm_net *net = w->job->sampler->model->net;
+  size_t k = net->n_class_columns, c = net->cond_dim;
+  fmi_rows rows = {.x = w->slot->x, .t = t, .dim = net->dim, .n_class_columns = k, .cond_dim = c};
+  if (k > 0 && w->job->labels != NULL) {
+    for (size_t i = 0; i < n; i++)
+      memcpy(w->slot->labels + i * k, w->job->labels + row[i] * k, k * sizeof(int32_t));
+    rows.labels = w->slot->labels;
+  }
+  if (c > 0 && w->job->cond != NULL) {
+    for (size_t i = 0; i < n; i++)
+      memcpy(w->slot->cond_now + i * c, w->slot->cond + (row[i] - w->first) * c, c * sizeof(real));
+    rows.cond = w->slot->cond_now;
+  }
+  return rows;
+}
+
+static fm_status velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x, double *dxdt,
+                          fmi_error *err) {
+  const tile *w = user;
+  fm_sampler *s = w->job->sampler;
+  size_t cells = n * s->model->net->dim;
+  for (size_t i = 0; i < cells; i++) w->slot->x[i] = (real)x[i];
+  fmi_rows rows = gather(w, n, row, t);
+  fmi_weights weights = weights_of(s);
+  FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, n, &w->slot->work, NULL, err));
+  const real *v = fmi_run_output(s->plan, 0, &w->slot->work, NULL);
+  for (size_t i = 0; i < cells; i++) dxdt[i] = v[i];
+  return FM_OK;
+}
+
+static fm_status check(void *user) {
+  const fmi_transport *job = user;
+  if (fmi_runtime_stopped(job->rt)) return FM_STOPPED;
+  return job->deadline > 0 && fmi_os_seconds() > job->deadline ? FM_DEADLINE : FM_OK;
+}
+
+static int32_t show(void *user, const fm_trajectory *trajectory) {
+  const tile *w = user;
+  fm_trajectory shown = *trajectory;
+  fmi_denormalise(w->job->sampler->model->normaliser, trajectory->x, trajectory->n, w->slot->shown);
+  shown.x = w->slot->shown;
+  return w->job->trajectory(w->job->trajectory_user, &shown);
+}
+
+static fm_status start(const tile *w, fmi_error *err) {
+  fmi_transport *job = w->job;
+  const fm_model *m = job->sampler->model;
+  size_t dim = m->net->dim, c = m->net->cond_dim;
+  for (size_t i = 0; c > 0 && job->cond != NULL && i < w->n; i++)
+    for (size_t j = 0; j < c; j++) {
+      double scale = m->cond_normaliser->scale[j], x = job->cond[(w->first + i) * c + j];
+      w->slot->cond[i * c + j] = (real)(scale > 0 ? (x - m->cond_normaliser->shift[j]) / scale : 0);
+    }
+  if (job->draw)
+    return fmi_prior_draw(m->prior, m->normaliser, job->sampler->plan->kernels, job->seed, job->first_row + w->first,
+                          w->n, dim, w->slot->y, w->slot->noise, err);
+  fmi_normalise(m->normaliser, job->out_f64 + w->first * dim, w->n, w->slot->y);
+  return FM_OK;
+}
+
+static fm_status finish(const tile *w, fmi_error *err) {
+  fmi_transport *job = w->job;
+  const fm_model *m = job->sampler->model;
+  size_t dim = m->net->dim, cells = w->n * dim;
+  fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
+  for (size_t i = 0; i < cells; i++) {
+    double x = w->slot->shown[i];
+    if (job->out_f64) job->out_f64[w->first * dim + i] = x;
+    else job->out_f32[w->first * dim + i] = (float)x;
+    if (!isfinite(x) || (job->out_f32 && !isfinite((float)x)))
+      return fmi_fail(err, FM_E_NONFINITE, "row %llu, column %zu: %g is not a finite %s",
+                      (unsigned long long)(w->first + i / dim), i % dim, x,
+                      job->out_f32 ? "float; draw with the _f64 function" : "double");
+  }
+  return FM_OK;
+}
+
+static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err) {
+  fmi_transport *job = user;
+  fm_sampler *s = job->sampler;
+  tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
+  w.n = fmi_min(FMI_TILE, job->n - w.first);
+  FMI_TRY(start(&w, err));
+  fmi_rhs rhs = {velocity, &w};
+  fmi_solve_control control = {check, job};
+  fm_status status =
+      fmi_solve(&s->config, &rhs, &control, job->t0, job->t1, w.first, w.n, s->model->net->dim, w.slot->y,
+                w.slot->solve, job->trajectory ? show : NULL, &w, &w.slot->stats, err);
+  fm_status finished = finish(&w, status == FM_OK ? err : NULL);
+  return status != FM_OK ? status : finished;
+}
+
+static void collect(const fm_sampler *s, fm_solve_stats *total) {
+  for (size_t i = 0; i < s->n_slots; i++) {
+    const fm_solve_stats *one = &s->slots[i].stats;
+    total->nfe += one->nfe;
+    total->accepted += one->accepted;
+    total->rejected += one->rejected;
+    total->failed += one->failed;
+    if (one->max_nfe > total->max_nfe) total->max_nfe = one->max_nfe;
+  }
+}
+
+fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err) {
+  fm_sampler *s = job->sampler;
+  for (size_t i = 0; i < s->n_slots; i++) s->slots[i].stats = (fm_solve_stats){.struct_size = sizeof(fm_solve_stats)};
+  if (s->options.deadline > 0) job->deadline = fmi_os_seconds() + s->options.deadline;
+  /* A trajectory is told from the calling thread: one worker, which is it. */
+  fmi_loop loop = {tile_item, job, fmi_ceil_div(job->n, FMI_TILE), s->n_slots};
+  fm_status status = FM_OK;
+  if (job->trajectory)
+    for (size_t i = 0; i < loop.n_items && status == FM_OK; i++) status = tile_item(job, i, 0, err);
+  else
+    status = fmi_loop_run(job->rt, &loop, err);
+  collect(s, stats);
+  return status;
+}
+
+fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, const int32_t *labels, const float *cond,
+                               size_t n, float *out, fmi_error *err) {
+  const fm_net *net = s->model->net;
+  fmi_sample_slot *slot = &s->slots[0];
+  fmi_weights weights = weights_of(s);
+  for (size_t first = 0; first < n; first += FMI_TILE) {
+    size_t rows_now = fmi_min(FMI_TILE, n - first), cells = rows_now * net->dim;
+    for (size_t i = 0; i < cells; i++) slot->x[i] = (real)x[first * net->dim + i];
+    for (size_t i = 0; cond && i < rows_now * net->cond_dim; i++)
+      slot->cond[i] = (real)cond[first * net->cond_dim + i];
+    fmi_rows rows = {.x = slot->x, .t = t + first, .labels = labels ? labels + first * net->n_class_columns : NULL,
+                     .cond = cond ? slot->cond : NULL, .dim = net->dim, .n_class_columns = net->n_class_columns,
+                     .cond_dim = net->cond_dim};
+    FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, rows_now, &slot->work, NULL, err));
+    const real *v = fmi_run_output(s->plan, 0, &slot->work, NULL);
+    for (size_t i = 0; i < cells; i++) out[first * net->dim + i] = (float)v[i];
+  }
+  return FM_OK;
+}

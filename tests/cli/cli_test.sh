@@ -1,0 +1,312 @@
+#!/bin/sh
+# The flowmatch program from outside: what it reads, writes, says and returns.
+#
+#   FLOWMATCH=build/flowmatch sh tests/cli/cli_test.sh
+#
+# Makes its own inputs in a temporary folder. The last line is "N passed, N failed".
+set -u
+
+flowmatch=${FLOWMATCH:-flowmatch}
+case $flowmatch in */*) flowmatch=$(cd "$(dirname "$flowmatch")" && pwd)/$(basename "$flowmatch") ;; esac
+dir=$(mktemp -d "${TMPDIR:-/tmp}/flowmatch-cli.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+cd "$dir" || exit 1
+
+passed=0
+failed=0
+
+pass() { passed=$((passed + 1)); }
+fail() {
+  failed=$((failed + 1))
+  echo "FAILED: $*"
+  [ ! -s log ] || sed 's/^/  | /' log
+}
+
+# expect CODE TEXT ARGUMENTS...: the program returns CODE and prints TEXT (a fixed string) somewhere.
+expect() {
+  code=$1 text=$2
+  shift 2
+  "$flowmatch" "$@" >log 2>&1 </dev/null
+  got=$?
+  if [ $got -ne "$code" ]; then fail "exit code $got, not $code: flowmatch $*"
+  elif ! grep -qF -e "$text" log; then fail "no '$text': flowmatch $*"
+  else pass; fi
+}
+
+# check WHAT COMMAND...: the command succeeds.
+check() {
+  what=$1
+  shift
+  : >log
+  if "$@" >log 2>&1; then pass; else fail "$what"; fi
+}
+
+same() { check "$1 and $2 differ" cmp "$1" "$2"; }
+differ() { : >log; if cmp -s "$1" "$2"; then fail "$1 and $2 are the same"; else pass; fi; }
+
+# A training run that takes no time.
+tiny="--net mlp:16x2 --steps 30 --batch 32 --quiet"
+# shellcheck disable=SC2086
+train() { expect 0 "" train "$@" $tiny; }
+
+# npy DICT: the header of a .npy; the data follows.
+npy() {
+  printf '\223NUMPY\001\000\166\000'
+  printf '%-117s\n' "$1"
+}
+
+# ---- help and usage ------------------------------------------------------------------------------------
+
+expect 0 "usage: flowmatch COMMAND" --help
+expect 0 "flowmatch 0." --version
+for command in train sample info; do
+  expect 0 "Examples:" $command --help
+  expect 0 "usage: flowmatch $command" help $command
+done
+expect 2 "no command given"
+expect 2 "did you mean 'train'?" trian
+expect 2 "DATA is missing" train
+expect 2 "-o MODEL is missing" train x.csv
+expect 2 "did you mean --steps?" train x.csv -o m --step 3
+expect 2 "--steps needs a value" train x.csv -o m --steps
+expect 2 "'many' is not a whole number" train x.csv -o m --steps many
+expect 2 "0 is less than 1" train x.csv -o m --steps 0
+expect 2 "'-5' is not a whole number" train x.csv -o m --seed -5
+expect 2 "is outside" train x.csv -o m --held-out 1.5
+expect 2 "not one of condot|cosine" train x.csv -o m --path straight
+expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
+expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
+expect 2 "needs --checkpoint" train x.csv -o m --resume
+expect 2 "what is 'y.csv' for?" train x.csv y.csv -o m
+expect 2 "-n N is missing" sample m -o x.csv
+expect 2 "end it in .npy, .csv or .png" sample m -n 3 -o x.txt
+expect 2 "are for --solver dopri5" sample m -n 3 -o x.csv --rtol 1e-3
+expect 2 "is for --solver euler" sample m -n 3 -o x.csv --solver dopri5 --steps 3
+expect 1 "No such file" train missing.csv -o m
+expect 1 "No such file" info missing
+
+# ---- .csv ----------------------------------------------------------------------------------------------
+
+awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) { t = 6.28318 * rand()
+  printf "%.6f,%.6f\n", cos(t) + .05 * rand(), sin(t) + .05 * rand() } }' >ring.csv
+{ printf '"x, ""m""",y\n'; cat ring.csv; } >named.csv
+
+train named.csv -o named.model
+expect 0 '"m"' info named.model
+expect 0 "" sample named.model -n 7 -o out.csv -q
+check "the names come back" grep -qx '"x, ""m""",y' out.csv
+check "eight lines" test "$(wc -l <out.csv)" -eq 8
+expect 0 "" sample named.model -n 5 -o points.png -q
+check "a .png" test "$(head -c 4 points.png | tail -c 3)" = PNG
+expect 0 "," sample named.model -n 2 -o - -q
+
+# means FILE: the columns' means, as info prints them
+means() {
+  train "$1" -o m.model --held-out 0
+  "$flowmatch" info m.model | awk '/^  [^ ]+ +[-0-9.e+]+ +[-0-9.e+]+( +constant)?$/ { printf "%s ", $2 }' >means
+}
+# mean_is FILE MEANS
+mean_is() {
+  means "$1"
+  : >log
+  if [ "$(cat means)" = "$2 " ]; then pass; else fail "means of $1 are $(cat means), not $2"; fi
+}
+
+printf 'a;b\r\n1;10\r\n\r\n 2 ; "20" \r\n3;30' >dos.csv
+mean_is dos.csv "2 20"
+printf '\357\273\277a\tb\n1\t10\n3\t-30\n' >tabs.csv
+mean_is tabs.csv "2 -10"
+printf '# saved\n  1.5 10\n2.5   1e1 \n' >blanks.csv
+mean_is blanks.csv "2 10"
+printf '1\n2\n6\n' >single.csv
+mean_is single.csv "3"
+LC_ALL=de_DE.UTF-8 mean_is single.csv "3"
+
+# bad TEXT CSV: reading the text fails, and says TEXT
+bad() {
+  # shellcheck disable=SC2059
+  printf "$2" >bad.csv
+  expect 1 "$1" train bad.csv -o bad.model
+}
+bad "bad.csv: line 3, column 2: not a number: 'x'" '1,2\n3,4\n5,x\n'
+bad "bad.csv: line 2, column 1: the cell is empty" 'a,b\n,4\n'
+bad "line 3 has 1 cell, the lines before have 2" 'a,b\n1,2\n3\n'
+bad "line 2, column 2: not a finite number: 'nan'" '1,2\n3,nan\n'
+bad "not a finite number: '1e999'" '1,1e999\n'
+bad "If the line holds names, quote it" 'a,2020\n1,2\n'
+bad "a quote is never closed" 'a,"b\n1,2\n'
+bad "Decimals are written with a point" 'a;b\n1,5;2,5\n'
+bad "only column names" 'a,b\n'
+bad "the file is empty" ''
+bad "a zero byte" 'PK\003\004\000\000\n'
+check "nothing was written" test ! -e bad.model
+
+# ---- .npy ----------------------------------------------------------------------------------------------
+
+{ npy "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
+  printf '\0\0\0\0\0\0\360\77\0\0\0\0\0\0\0\100\0\0\0\0\0\0\10\100\0\0\0\0\0\0\20\100'; } >f8.npy # 1 2 3 4
+mean_is f8.npy "2 3"
+{ npy "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 2), }"; tail -c 32 f8.npy; } >fortran.npy # 1 3 2 4
+mean_is fortran.npy "1.5 3.5"
+{ npy "{'shape': (2,), 'fortran_order': False, 'descr': '>f4', }"; printf '\277\200\0\0\100\100\0\0'; } >f4.npy
+mean_is f4.npy "1" # -1 3
+{ npy "{'descr': '>i2', 'fortran_order': False, 'shape': (2, 1), }"; printf '\377\376\0\4'; } >i2.npy # -2 4
+mean_is i2.npy "1"
+{ npy "{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }"; printf '\377\3'; } >i1.npy # -1 3
+mean_is i1.npy "1"
+{ npy "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }"; printf '\0\0\0\200\2\0\0\200'; } >i4.npy
+mean_is i4.npy "-2.147484e+09"
+{ npy "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }"; printf '\377\377\377\377\377\377\377\377\5\0\0\0\0\0\0\0'; } >i8.npy
+mean_is i8.npy "2" # -1 5
+{ npy "{'descr': '<u8', 'fortran_order': False, 'shape': (2,), }"; printf '\1\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0'; } >u8.npy
+mean_is u8.npy "3"
+{ npy "{'descr': '<u2', 'fortran_order': False, 'shape': (1, 2), }"; printf '\0\1\377\377'; } >u2.npy
+mean_is u2.npy "256 65535"
+{ npy "{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }"; printf '\1\0'; } >b1.npy
+mean_is b1.npy "0.5"
+{ printf '\223NUMPY\002\000\110\000\000\000'; printf '%-71s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }"
+  printf '\1\3'; } >v2.npy
+mean_is v2.npy "2"
+
+# bad_npy TEXT DICT DATA
+bad_npy() {
+  # shellcheck disable=SC2059
+  { npy "$2"; printf "$3"; } >bad.npy
+  expect 1 "$1" train bad.npy -o bad.model
+}
+bad_npy "numbers of type 'c16' can't be read" "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }" ''
+bad_npy "records" "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,), }" ''
+bad_npy "promises 4 numbers, the file ends after 2" "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }" '\1\1'
+bad_npy "no data: 0 rows" "{'descr': '|u1', 'fortran_order': False, 'shape': (0, 3), }" ''
+bad_npy "a single number" "{'descr': '|u1', 'fortran_order': False, 'shape': (), }" '\1'
+bad_npy "too large" "{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296, 9), }" '\1'
+bad_npy "row 1, column 0 (counted from 0) is NaN" "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }" \
+  '\0\0\200\77\0\0\300\177'
+head -c 60 f8.npy >bad.npy
+expect 1 "ends in its header" train bad.npy -o bad.model
+
+# ---- pictures, labels, conditions ------------------------------------------------------------------------
+
+# 60 pictures of 4 x 4, with a bright column that says the class
+{ npy "{'descr': '|u1', 'fortran_order': False, 'shape': (60, 4, 4), }"
+  i=0
+  while [ $i -lt 20 ]; do
+    printf '\377\0\0\0\377\0\0\0\377\0\0\0\377\0\0\0'
+    printf '\0\377\0\0\0\377\0\0\0\377\0\0\0\377\0\0'
+    printf '\0\0\377\0\0\0\377\0\0\0\377\0\0\0\377\0'
+    i=$((i + 1))
+  done; } >pictures.npy
+awk 'BEGIN { print "class"; for (i = 0; i < 60; i++) print i % 3 }' >classes.csv
+awk 'BEGIN { for (i = 0; i < 60; i++) print i % 3 "," i % 2 }' >two.csv
+awk 'BEGIN { for (i = 0; i < 60; i++) print i / 10 }' >cond.csv
+
+train pictures.npy --labels classes.csv -o pictures.model
+expect 0 "4x4" info pictures.model
+expect 0 "3" info pictures.model
+expect 0 "" sample pictures.model -n 9 --label each -o out.png -q
+expect 0 "" sample pictures.model -n 9 --label 2 -o out.npy -q
+check "the shape and type of the data" grep -aq "'<f4', 'fortran_order': False, 'shape': (9, 4, 4)" out.npy
+check "and their size" test "$(wc -c <out.npy)" -eq $((128 + 9 * 16 * 4))
+expect 0 "" sample pictures.model -n 2 -o out.png --image 2x8 -q
+expect 1 "does not fit the 16 columns" sample pictures.model -n 2 -o out.png --image 3x3 -q
+expect 1 "it has classes 0 .. 2" sample pictures.model -n 2 --label 3 -o out.csv
+expect 1 "1 class column" sample pictures.model -n 2 --label 1,2 -o out.csv
+expect 1 "without conditions" sample pictures.model -n 2 --cond 1 -o out.csv
+expect 1 "without labels" sample named.model -n 2 --label 1 -o out.csv
+
+train pictures.npy --labels two.csv --cond cond.csv --label-dropout 0 -o both.model
+expect 0 "required" info both.model
+expect 0 "" sample both.model -n 6 --label each,1 --cond 2.5 -o out.csv -q
+expect 1 "can't draw without a class" sample both.model -n 6 --cond 2.5 -o out.csv -q
+expect 1 "can't draw without a condition" sample both.model -n 6 --label 1,1 -o out.csv -q
+expect 1 "conditions have 1 number, not 2" sample both.model -n 6 --label 1,1 --cond 1,2 -o out.csv -q
+printf '1\n2\n3\n4\n5\n6\n' >six.csv
+expect 0 "" sample both.model -n 6 --label 0,0 --cond six.csv -o out.csv -q
+expect 1 "6 rows where 5 were expected" sample both.model -n 5 --label 0,0 --cond six.csv -o out.csv -q
+
+printf '0\n1\n' >short.csv
+expect 1 "2 rows where 60 were expected" train pictures.npy --labels short.csv -o m
+awk 'BEGIN { for (i = 0; i < 60; i++) print i == 7 ? 1.5 : 1 }' >half.csv
+expect 1 "row 7, column 0 (counted from 0) is 1.5" train pictures.npy --labels half.csv -o m
+awk 'BEGIN { for (i = 0; i < 60; i++) print 2000 + i % 20 }' >years.csv
+expect 1 "only 20 different ones" train pictures.npy --labels years.csv -o m
+awk 'BEGIN { for (i = 0; i < 60; i++) printf "%d\n", 1700000000 + i }' >clock.csv
+expect 1 "single precision blurs" train pictures.npy --cond clock.csv -o m
+
+# wide tables draw no picture
+awk 'BEGIN { for (i = 0; i < 20; i++) print i "," i * i ",5" }' >three.csv
+train three.csv -o three.model
+expect 1 "made of 2 columns or of pictures" sample three.model -n 2 -o out.png -q
+expect 0 "constant" info three.model
+expect 0 "" sample three.model -n 4 -o out.csv -q
+check "a constant column stays exact" test "$(cut -d, -f3 out.csv | sort -u)" = 5
+
+# ---- same bits -------------------------------------------------------------------------------------------
+
+expect 0 "" sample named.model -n 10 -o a.csv -q --threads 1
+expect 0 "" sample named.model -n 10 -o b.csv -q --threads 2
+same a.csv b.csv
+expect 0 "" sample named.model -n 4 --first-row 6 -o b.csv -q
+{ head -1 a.csv; tail -4 a.csv; } >tail.csv
+same b.csv tail.csv
+expect 0 "" sample named.model -n 10 --seed 1 -o b.csv -q
+differ a.csv b.csv
+expect 0 "" sample named.model -n 10 --solver dopri5 --rtol 1e-6 --atol 1e-6 -o b.csv -q
+differ a.csv b.csv
+train named.csv -o one.model --threads 1
+train named.csv -o two.model --threads 2
+same one.model two.model
+
+# ---- far from 0, and scales apart --------------------------------------------------------------------------
+
+awk 'BEGIN { srand(2); for (i = 0; i < 400; i++)
+  printf "%.3f,%.6e,%.6e\n", 1.7e9 + rand(), 1e-8 * rand(), 1e8 * rand() }' >apart.csv
+train apart.csv -o apart.model
+expect 0 "" sample apart.model -n 400 -o out.csv -q
+check "units are kept" awk -F, '{ n++; if ($1 != 1.7e9 + 0) d++; a += $1 - 1.7e9; b += $2; c += $3 }
+  END { a /= n; b /= n; c /= n; print a, b, c
+        exit !(d > 300 && a > .2 && a < .8 && b > 2e-9 && b < 8e-9 && c > 2e7 && c < 8e7) }' out.csv
+
+# ---- checkpoints -------------------------------------------------------------------------------------------
+
+slow="--net resmlp:64x2 --batch 64 --steps 2000"
+# shellcheck disable=SC2086
+expect 0 "held out" train ring.csv -o whole.model $slow
+# shellcheck disable=SC2086
+"$flowmatch" train ring.csv -o parts.model $slow --checkpoint run.checkpoint --checkpoint-every 0.05 >log 2>&1 &
+pid=$!
+tries=0
+while [ ! -s run.checkpoint ] && [ $tries -lt 100 ]; do sleep .05; tries=$((tries + 1)); done
+kill -INT $pid 2>/dev/null
+wait $pid
+got=$?
+if [ $got -eq 130 ]; then pass; else fail "exit code $got after Ctrl-C"; fi
+check "it says how to go on" grep -q -e "--resume" log
+check "there is no model yet" test ! -e parts.model
+# shellcheck disable=SC2086
+expect 0 "wrote" train ring.csv -o parts.model $slow --checkpoint run.checkpoint --resume
+same whole.model parts.model
+expect 1 "" train ring.csv -o m --net resmlp:32x2 --checkpoint run.checkpoint --resume
+expect 1 "not models" sample run.checkpoint -n 1 -o out.csv
+# shellcheck disable=SC2086
+expect 0 "kept as run.checkpoint~" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint run.checkpoint
+check "the earlier one is there" test -s run.checkpoint~
+expect 0 "starting from the beginning" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint new --resume
+expect 0 "loss.png" train ring.csv -o m --net mlp:16x2 --steps 50 --loss-curve loss.png
+check "a loss curve" test -s loss.png
+
+# ---- failing to write ----------------------------------------------------------------------------------------
+
+expect 1 "No such file or directory" train ring.csv -o nowhere/m
+expect 1 "this is a folder" train ring.csv -o .
+if [ -w /dev/full ]; then
+  expect 1 "No space left" sample named.model -n 100 -o /dev/full --format csv
+  expect 1 "No space left" sample named.model -n 100 -o /dev/full --format png
+fi
+head -c 1000 named.model >cut.model
+expect 1 "cut.model" info cut.model
+check "no temporaries are left" test -z "$(find . -name '*.part' -o -name '*.tmp*')"
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,528 @@
+/* solve_rows_test.c - the ODE solvers' promises: rows don't see each other, times and counts are what is
+   said, and failures, deadlines and callbacks end what they should and nothing else. */
+#include "solve_fixture.h"
+
+/* ---- problems ------------------------------------------------------------------------------------- */
+
+/* Rows of very different difficulty: relaxation at rate 1 to 3000 towards cos(3 t). */
+static double mixed(uint64_t row, double t, double y) {
+  const double rate = row % 5 == 3 ? 3000 : 1 + (double)(row % 7);
+  return -rate * (y - cos(3 * t)) + 0.1 * (double)row;
+}
+/* Row 2 and row 5 are NaN from t = 1/2 and 1/4 on. */
+static double breaks(uint64_t row, double t, double y) {
+  if ((row % 10 == 2 && t >= 0.5) || (row % 10 == 5 && t >= 0.25)) return NAN;
+  return y * cos(t);
+}
+static double always_nan(uint64_t row, double t, double y) { return (void)t, row % 10 == 1 ? NAN : -y; }
+static double explosion(uint64_t row, double t, double y) { return (void)t, row % 10 == 4 ? y * y : -y; }
+static double constant(uint64_t row, double t, double y) { return (void)row, (void)t, (void)y, 1.0; }
+
+/* ---- rows don't see each other ------------------------------------------------------------------------ */
+
+#define N 37
+#define DIM 3
+
+static const uint32_t kinds[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5};
+
+static void fill(double *y) {
+  for (size_t i = 0; i < (size_t)N * DIM; i++) y[i] = sin(1 + 0.7 * (double)i);
+}
+
+/* Rows first .. first + n of the table, solved in one call. */
+static solve solve_rows(fmi_solve_config config, double *y, size_t first, size_t n) {
+  solve s = {.config = config,
+             .slope = mixed,
+             .t1 = 1,
+             .first_row = first,
+             .n = n,
+             .dim = DIM,
+             .y = y + first * DIM};
+  ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
+  return s;
+}
+
+START_TEST(splits_keep_bits) {
+  fmi_solve_config config = config_of(kinds[_i]);
+  config.n_steps = 2000;
+  double whole[N * DIM], one[N * DIM], parts[N * DIM];
+  fill(whole);
+  fill(one);
+  fill(parts);
+  const solve all = solve_rows(config, whole, 0, N);
+  uint64_t nfe = 0, accepted = 0, rejected = 0;
+  for (size_t i = 0; i < N; i++) {
+    const solve s = solve_rows(config, one, i, 1);
+    ck_assert_uint_eq(s.watch.nfe[0], all.watch.nfe[i]);
+    nfe += s.stats.nfe;
+    accepted += s.stats.accepted;
+    rejected += s.stats.rejected;
+  }
+  ck_assert_mem_eq(one, whole, sizeof whole);
+  ck_assert_uint_eq(nfe, all.stats.nfe);
+  ck_assert_uint_eq(accepted, all.stats.accepted);
+  ck_assert_uint_eq(rejected, all.stats.rejected);
+  solve_rows(config, parts, 0, 10);
+  solve_rows(config, parts, 10, 20);
+  solve_rows(config, parts, 30, N - 30);
+  ck_assert_mem_eq(parts, whole, sizeof whole);
+  if (kinds[_i] == FM_SOLVER_DOPRI5) { /* the hard rows are hard, the others don't pay for it */
+    ck_assert_uint_gt(rejected, 0);
+    ck_assert_uint_gt(all.watch.nfe[3], 10 * all.watch.nfe[4]);
+  }
+}
+END_TEST
+
+static size_t order[N];
+static double permuted(uint64_t row, double t, double y) { return mixed(order[row], t, y); }
+
+START_TEST(permutations_keep_bits) {
+  fmi_solve_config config = config_of(kinds[_i]);
+  double straight[N * DIM], shuffled[N * DIM];
+  fill(straight);
+  config.n_steps = 2000;
+  for (size_t i = 0; i < N; i++) {
+    order[i] = (i * 17 + 5) % N;
+    memcpy(shuffled + i * DIM, straight + order[i] * DIM, DIM * sizeof *shuffled);
+  }
+  solve_rows(config, straight, 0, N);
+  solve s = {.config = config, .slope = permuted, .t1 = 1, .n = N, .dim = DIM, .y = shuffled};
+  ck_assert_int_eq(run(&s), FM_OK);
+  for (size_t i = 0; i < N; i++)
+    ck_assert_mem_eq(shuffled + i * DIM, straight + order[i] * DIM, DIM * sizeof *shuffled);
+}
+END_TEST
+
+/* ---- counts, times and trajectories -------------------------------------------------------------------- */
+
+typedef struct record {
+  size_t n, calls;
+  double t0, t1;
+  uint32_t n_steps;   /* fixed: expect t_k exactly; 0: adaptive */
+  uint64_t stop_at;   /* return 3 at this step; 0: never */
+  double t[MAX_ROWS]; /* of the last call */
+  double y[MAX_ROWS]; /* of the last call, dim = 1 */
+} record;
+
+static int32_t recorder(void *user, const fm_trajectory *trajectory) {
+  record *r = user;
+  ck_assert_uint_ge(trajectory->struct_size, sizeof *trajectory);
+  ck_assert_uint_eq(trajectory->step, r->calls);
+  ck_assert_uint_eq(trajectory->n, r->n);
+  for (size_t i = 0; i < r->n; i++) {
+    const double t = trajectory->t[i];
+    if (r->calls == 0) ck_assert(t == r->t0);
+    else ck_assert(r->t1 > r->t0 ? t >= r->t[i] && t <= r->t1 : t <= r->t[i] && t >= r->t1);
+    if (r->n_steps > 0 && r->calls < r->n_steps)
+      ck_assert(t == r->t0 + (r->t1 - r->t0) * (double)r->calls / r->n_steps);
+    r->t[i] = t;
+    r->y[i] = trajectory->x[i * trajectory->dim];
+  }
+  r->calls++;
+  return r->stop_at > 0 && trajectory->step == r->stop_at ? 3 : 0;
+}
+
+START_TEST(fixed_steps_and_their_times) {
+  double y[] = {1, 2, 3};
+  record r = {.n = 3, .t0 = 0.1, .t1 = 0.7, .n_steps = 49};
+  solve s = {.config = config_of(FM_SOLVER_EULER),
+             .slope = growth,
+             .t0 = r.t0,
+             .t1 = r.t1,
+             .first_row = 1000,
+             .n = 3,
+             .dim = 1,
+             .y = y,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.n_steps = 49;
+  ck_assert_int_eq(run(&s), FM_OK);
+  ck_assert_uint_eq(r.calls, 50);
+  ck_assert(r.t[0] == 0.7 && r.t[2] == 0.7 && r.y[1] == y[1]);
+  ck_assert_uint_eq(s.stats.nfe, 3 * 49);
+  ck_assert_uint_eq(s.stats.max_nfe, 49);
+  ck_assert_uint_eq(s.stats.accepted, 3 * 49);
+  ck_assert_uint_eq(s.stats.rejected, 0);
+  ck_assert_uint_eq(s.watch.calls, 49);
+}
+END_TEST
+
+/* Row i needs 6 evaluations a try, 1 at the start and 1 for the first step unless that is given. Which times
+   are right is checked by the right-hand side and the recorder. */
+START_TEST(adaptive_steps_and_their_times) {
+  static const double spans[][2] = {{0, 1}, {1, 0}, {0.3, 1.7}, {-1e-3, 5}, {1e9, 1e9 + 1}};
+  for (size_t k = 0; k < 2 * FMI_COUNT(spans); k++) {
+    double y[N];
+    for (size_t i = 0; i < N; i++) y[i] = sin((double)i);
+    record r = {.n = N, .t0 = spans[k / 2][0], .t1 = spans[k / 2][1]};
+    solve s = {.config = config_of(FM_SOLVER_DOPRI5),
+               .slope = k / 2 == 1 ? growth : mixed,
+               .t0 = r.t0,
+               .t1 = r.t1,
+               .n = N,
+               .dim = 1,
+               .y = y,
+               .trajectory = recorder,
+               .trajectory_user = &r};
+    s.config.max_steps = 10000000;
+    s.config.first_step = k % 2 ? 1e-3 : 0;
+    ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
+    for (size_t i = 0; i < N; i++) ck_assert(r.t[i] == r.t1 && r.y[i] == y[i]);
+    ck_assert_uint_eq(s.stats.nfe, (k % 2 ? 1 : 2) * N + 6 * (s.stats.accepted + s.stats.rejected));
+    ck_assert_uint_eq(s.stats.failed, 0);
+  }
+}
+END_TEST
+
+START_TEST(stats_are_added_to) {
+  const fmi_solve_config config = config_of(FM_SOLVER_EULER);
+  fm_solve_stats stats = {.nfe = 100, .max_nfe = 1000, .accepted = 1, .rejected = 2, .failed = 3};
+  double y = 1;
+  watch w = {.slope = growth, .high = 1, .n = 1, .dim = 1};
+  const fmi_rhs rhs = {watched, &w};
+  void *workspace = aligned_alloc(FMI_ALIGN, config.method->workspace(&config, 8, 8));
+  ck_assert_int_eq(fmi_solve(&config, &rhs, NULL, 0, 1, 0, 1, 1, &y, workspace, NULL, NULL, &stats, NULL),
+                   FM_OK);
+  ck_assert_uint_eq(stats.nfe, 120);
+  ck_assert_uint_eq(stats.max_nfe, 1000);
+  ck_assert_uint_eq(stats.accepted, 21);
+  ck_assert_uint_eq(stats.rejected, 2);
+  ck_assert_uint_eq(stats.failed, 3);
+  ck_assert_int_eq(fmi_solve(&config, &rhs, NULL, 0, 1, 0, 1, 1, &y, workspace, NULL, NULL, NULL, NULL),
+                   FM_OK);
+  free(workspace);
+}
+END_TEST
+
+START_TEST(nothing_to_do) {
+  double y[] = {1, 2};
+  solve s = {.config = config_of(kinds[_i]), .slope = growth, .t0 = 0.5, .t1 = 0.5, .n = 2, .dim = 1, .y = y};
+  ck_assert_int_eq(run(&s), FM_OK);
+  ck_assert(y[0] == 1 && y[1] == 2);
+  ck_assert_uint_eq(s.stats.nfe, 0);
+  s.t1 = 1;
+  s.n = 0;
+  s.y = NULL;
+  ck_assert_int_eq(run(&s), FM_OK);
+  ck_assert_uint_eq(s.watch.calls, 0);
+  static const double bad[] = {NAN, INFINITY, -INFINITY};
+  for (size_t i = 0; i < FMI_COUNT(bad); i++) {
+    s.t1 = bad[i];
+    ck_assert_int_eq(run(&s), FM_E_INVALID);
+    NAMES("t1");
+    s.t1 = 1;
+    s.t0 = bad[i];
+    ck_assert_int_eq(run(&s), FM_E_INVALID);
+    NAMES("t0");
+    s.t0 = 0;
+  }
+}
+END_TEST
+
+START_TEST(workspace_sizes) {
+  const fmi_solve_config config = config_of(kinds[_i]);
+  size_t last = config.method->workspace(&config, 0, 3);
+  for (size_t n = 1; n < 40; n++) {
+    const size_t bytes = config.method->workspace(&config, n, 3);
+    ck_assert_uint_ge(bytes, last);
+    last = bytes;
+  }
+  ck_assert_uint_eq(config.method->workspace(&config, SIZE_MAX / 16, 1000), SIZE_MAX);
+  ck_assert_uint_eq(config.method->workspace(&config, 1000, SIZE_MAX / 16), SIZE_MAX);
+}
+END_TEST
+
+/* ---- rows that fail ---------------------------------------------------------------------------------- */
+
+START_TEST(used_up_steps_leave_the_state_so_far) {
+  double y[6], alone[6];
+  for (size_t i = 0; i < 6; i++) y[i] = alone[i] = 1;
+  record r = {.n = 6, .t1 = 1};
+  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
+             .slope = mixed,
+             .t1 = 1,
+             .first_row = 10,
+             .n = 6,
+             .dim = 1,
+             .y = y,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.max_steps = 100; /* enough for all but row 13 */
+  ck_assert_int_eq(run(&s), FM_E_STEPS);
+  NAMES("row 13:");
+  NAMES("max_steps (100)");
+  ck_assert_uint_eq(s.stats.failed, 1);
+  ck_assert_uint_eq(s.watch.nfe[3], 2 + 6 * 100);
+  ck_assert(r.t[3] > 0 && r.t[3] < 1 && r.y[3] == y[3]);
+  NEAR(y[3], cos(3 * r.t[3]) + 1.3 / 3000, 1e-2); /* on its solution, at the time it got to */
+  for (size_t i = 0; i < 6; i++) {
+    if (i == 3) continue;
+    solve one = {
+        .config = s.config, .slope = mixed, .t1 = 1, .first_row = 10 + i, .n = 1, .dim = 1, .y = alone + i};
+    ck_assert_int_eq(run(&one), FM_OK);
+    ck_assert(y[i] == alone[i] && r.t[i] == 1);
+  }
+}
+END_TEST
+
+/* A time so large that the step chosen doesn't move it. */
+START_TEST(a_step_too_small_for_its_time) {
+  double y = 1;
+  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
+             .slope = growth,
+             .t0 = 1e9,
+             .t1 = 1e9 + 1,
+             .n = 1,
+             .dim = 1,
+             .y = &y};
+  s.config.first_step = 1e-9;
+  ck_assert_int_eq(run(&s), FM_E_STEPS);
+  NAMES("row 0:");
+  ck_assert(y == 1);
+  ck_assert_uint_eq(s.stats.failed, 1);
+}
+END_TEST
+
+START_TEST(non_finite_rows_stop_and_are_named) {
+  double y[8], alone[8];
+  for (size_t i = 0; i < 8; i++) y[i] = alone[i] = 1 + (double)i;
+  record r = {.n = 8, .t1 = 1};
+  solve s = {.config = config_of(kinds[_i]),
+             .slope = breaks,
+             .t1 = 1,
+             .first_row = 100,
+             .n = 8,
+             .dim = 1,
+             .y = y,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.n_steps = 16;
+  ck_assert_int_eq(run(&s), FM_E_NONFINITE);
+  NAMES("row 102:"); /* not 105, which broke earlier */
+  ck_assert_uint_eq(s.stats.failed, 2);
+  const double end[] = {0.5, 0.25};
+  for (size_t i = 0; i < 8; i++) {
+    if (i == 2 || i == 5) {
+      const double t = end[i == 5];
+      if (kinds[_i] == FM_SOLVER_EULER) ck_assert(r.t[i] == t);
+      else ck_assert(r.t[i] < t && r.t[i] > 0.999 * t);
+      NEAR(y[i], (1 + (double)i) * exp(sin(r.t[i])), kinds[_i] == FM_SOLVER_EULER ? 0.05 : 1e-4);
+    } else {
+      solve one = {.config = s.config,
+                   .slope = breaks,
+                   .t1 = 1,
+                   .first_row = 100 + i,
+                   .n = 1,
+                   .dim = 1,
+                   .y = alone + i};
+      ck_assert_int_eq(run(&one), FM_OK);
+      ck_assert(y[i] == alone[i] && r.t[i] == 1);
+    }
+  }
+  if (kinds[_i] == FM_SOLVER_EULER) {
+    y[2] = 1;
+    ck_assert_int_eq(run(&(solve){.config = s.config, .slope = breaks, .t1 = 1, .n = 8, .dim = 1, .y = y}),
+                     FM_E_NONFINITE);
+    NAMES("t = 0.5");
+  }
+}
+END_TEST
+
+START_TEST(non_finite_from_the_start) {
+  double y[] = {1, 1, NAN, 1}, expected[] = {1, 1, 1, 1};
+  solve s = {.config = config_of(kinds[_i]), .slope = always_nan, .t1 = 1, .n = 4, .dim = 1, .y = y};
+  ck_assert_int_eq(run(&s), FM_E_NONFINITE);
+  NAMES("row 1:");
+  NAMES("t = 0");
+  ck_assert_uint_eq(s.stats.failed, 2);
+  ck_assert(y[1] == 1 && isnan(y[2]));
+  ck_assert_uint_eq(s.watch.nfe[1], 1);
+  ck_assert_uint_eq(s.watch.nfe[2], 0);
+  solve one = {.config = s.config, .slope = always_nan, .t1 = 1, .n = 1, .dim = 1, .y = expected};
+  ck_assert_int_eq(run(&one), FM_OK);
+  ck_assert(y[0] == expected[0] && y[3] == expected[0]);
+}
+END_TEST
+
+/* y' = y^2 from 1 is infinite at t = 1. */
+START_TEST(an_explosion_ends_its_row_only) {
+  double y[] = {1, 1, 1, 1, 1, 1};
+  record r = {.n = 6, .t1 = 2};
+  solve s = {.config = config_of(kinds[_i]),
+             .slope = explosion,
+             .t1 = 2,
+             .n = 6,
+             .dim = 1,
+             .y = y,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.n_steps = 100;
+  fm_status status = run(&s);
+  ck_assert(status == FM_E_NONFINITE || (kinds[_i] == FM_SOLVER_DOPRI5 && status == FM_E_STEPS));
+  NAMES("row 4:");
+  ck_assert_uint_eq(s.stats.failed, 1);
+  ck_assert(isfinite(y[4]) && y[4] > 1e3);
+  if (kinds[_i] == FM_SOLVER_DOPRI5) ck_assert_double_le(fabs(r.t[4] - 1), 1e-3);
+  for (size_t i = 0; i < 6; i++)
+    if (i != 4) ck_assert(fabs(y[i] - exp(-2.0)) < 0.01 && r.t[i] == 2);
+}
+END_TEST
+
+/* ---- ends from outside --------------------------------------------------------------------------------- */
+
+typedef struct gate {
+  uint64_t asked, open;
+  fm_status then;
+} gate;
+static fm_status ask(void *user) {
+  gate *g = user;
+  return g->asked++ < g->open ? FM_OK : g->then;
+}
+
+START_TEST(a_deadline_takes_one_long_step) {
+  double y[] = {1, 2};
+  gate g = {.open = 2, .then = FM_DEADLINE};
+  const fmi_solve_control control = {ask, &g};
+  record r = {.n = 2, .t1 = 1};
+  solve s = {.config = config_of(FM_SOLVER_EULER),
+             .slope = growth,
+             .t1 = 1,
+             .n = 2,
+             .dim = 1,
+             .y = y,
+             .control = &control,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.n_steps = 4; /* two quarters, then a half */
+  ck_assert_int_eq(run(&s), FM_DEADLINE);
+  NAMES("deadline");
+  NAMES("2 of 2 rows");
+  NEAR(y[0], 1.25 * 1.25 * 1.5, 1e-15);
+  NEAR(y[1], 2 * 1.25 * 1.25 * 1.5, 1e-15);
+  ck_assert(r.t[0] == 1 && r.t[1] == 1 && r.calls == 4);
+  ck_assert_uint_eq(s.stats.max_nfe, 3);
+  g = (gate){.open = 0, .then = FM_DEADLINE}; /* at once */
+  r = (record){.n = 2, .t1 = 1};
+  y[0] = y[1] = 1;
+  ck_assert_int_eq(run(&s), FM_DEADLINE);
+  ck_assert(y[0] == 2 && y[1] == 2);
+}
+END_TEST
+
+START_TEST(a_deadline_of_adaptive_rows) {
+  double y[] = {1, 1, 1, 1}, before[4], t[4];
+  gate g = {.open = 3, .then = FM_STOPPED};
+  const fmi_solve_control control = {ask, &g};
+  record r = {.n = 4, .t1 = 1};
+  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
+             .slope = mixed,
+             .t1 = 1,
+             .n = 4,
+             .dim = 1,
+             .y = y,
+             .control = &control,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  ck_assert_int_eq(run(&s), FM_STOPPED); /* where three rounds lead */
+  NAMES("FM_STOPPED");
+  ck_assert_uint_eq(r.calls, 4);
+  memcpy(before, y, sizeof y);
+  memcpy(t, r.t, sizeof t);
+  ck_assert(t[3] > 0 && t[3] < 0.1);
+  for (size_t i = 0; i < 4; i++) y[i] = 1;
+  g = (gate){.open = 3, .then = FM_DEADLINE};
+  r = (record){.n = 4, .t1 = 1};
+  ck_assert_int_eq(run(&s), FM_DEADLINE);
+  NAMES("deadline");
+  for (size_t i = 0; i < 4; i++) {
+    NEAR(y[i], before[i] + (1 - t[i]) * mixed(i, t[i], before[i]), 1e-12);
+    ck_assert(r.t[i] == 1);
+  }
+  y[0] = NAN; /* a failed row is never hidden by a deadline */
+  g = (gate){.open = 0, .then = FM_DEADLINE};
+  r = (record){.n = 4, .t1 = 1};
+  ck_assert_int_eq(run(&s), FM_E_NONFINITE);
+  NAMES("row 0:");
+}
+END_TEST
+
+START_TEST(a_stop_leaves_what_was_done) {
+  double y = 0;
+  gate g = {.open = 3, .then = FM_STOPPED};
+  const fmi_solve_control control = {ask, &g};
+  solve s = {.config = config_of(FM_SOLVER_EULER),
+             .slope = constant,
+             .t1 = 1,
+             .n = 1,
+             .dim = 1,
+             .y = &y,
+             .control = &control};
+  s.config.n_steps = 8;
+  ck_assert_int_eq(run(&s), FM_STOPPED);
+  ck_assert(y == 0.375);
+  ck_assert_uint_eq(s.stats.accepted, 3);
+  g = (gate){.open = 100}; /* asked once before every step */
+  y = 0;
+  ck_assert_int_eq(run(&s), FM_OK);
+  ck_assert_uint_eq(g.asked, 8);
+}
+END_TEST
+
+START_TEST(a_trajectory_can_end_the_solve) {
+  double y[] = {1, 1};
+  record r = {.n = 2, .t1 = 1, .stop_at = 2};
+  solve s = {.config = config_of(kinds[_i]),
+             .slope = sine,
+             .t1 = 1,
+             .n = 2,
+             .dim = 1,
+             .y = y,
+             .trajectory = recorder,
+             .trajectory_user = &r};
+  s.config.rtol = s.config.atol = 1e-10;
+  ck_assert_int_eq(run(&s), FM_E_CALLBACK);
+  NAMES("returned 3 at step 2");
+  ck_assert_uint_eq(r.calls, 3);
+  ck_assert(y[0] == r.y[0] && y[0] > 1 && r.t[0] < 1);
+}
+END_TEST
+
+START_TEST(a_failing_right_hand_side_ends_the_solve) {
+  double y = 1;
+  solve s = {
+      .config = config_of(kinds[_i]), .slope = sine, .t1 = 1, .n = 1, .dim = 1, .y = &y, .fail_at_call = 3};
+  ck_assert_int_eq(run(&s), FM_E_MISMATCH);
+  NAMES("on purpose");
+  ck_assert_uint_eq(s.watch.calls, 3);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("solve rows");
+  TCase *tcase = tcase_create("solve rows");
+  const int methods = (int)FMI_COUNT(kinds);
+  tcase_set_timeout(tcase, 60);
+  tcase_add_loop_test(tcase, splits_keep_bits, 0, methods);
+  tcase_add_loop_test(tcase, permutations_keep_bits, 0, methods);
+  tcase_add_test(tcase, fixed_steps_and_their_times);
+  tcase_add_test(tcase, adaptive_steps_and_their_times);
+  tcase_add_test(tcase, stats_are_added_to);
+  tcase_add_loop_test(tcase, nothing_to_do, 0, methods);
+  tcase_add_loop_test(tcase, workspace_sizes, 0, methods);
+  tcase_add_test(tcase, used_up_steps_leave_the_state_so_far);
+  tcase_add_test(tcase, a_step_too_small_for_its_time);
+  tcase_add_loop_test(tcase, non_finite_rows_stop_and_are_named, 0, methods);
+  tcase_add_loop_test(tcase, non_finite_from_the_start, 0, methods);
+  tcase_add_loop_test(tcase, an_explosion_ends_its_row_only, 0, methods);
+  tcase_add_test(tcase, a_deadline_takes_one_long_step);
+  tcase_add_test(tcase, a_deadline_of_adaptive_rows);
+  tcase_add_test(tcase, a_stop_leaves_what_was_done);
+  tcase_add_loop_test(tcase, a_trajectory_can_end_the_solve, 0, methods);
+  tcase_add_loop_test(tcase, a_failing_right_hand_side_ends_the_solve, 0, methods);
+  suite_add_tcase(suite, tcase);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
