@@ -24,7 +24,7 @@ static fm_status create_data(fm_ctx *ctx, const dataset *d, size_t first, size_t
 
 static int32_t on_step(void *user, const fm_progress *p) {
   fit *f = user;
-  if (f->options->keep_curve) loss_curve_add(&f->curve, p->step, p->loss, p->mean_loss);
+  if (f->options->keep_curve) loss_curve_add(&f->curve, p->step, p->loss);
   progress_show(&f->progress, p->step, p->mean_loss);
   /* Ends the call, so that a checkpoint can be written between two steps; fit_run then goes on. */
   return f->options->checkpoint && cli_seconds() - f->saved >= f->options->checkpoint_seconds;

@@ -75,26 +75,38 @@ canvas plot_scatter(const double *xy, const int32_t *labels, size_t n, uint32_t 
 
 /* ---- the loss -------------------------------------------------------------------------------------- */
 
-void loss_curve_add(loss_curve *curve, uint64_t step, double loss, double mean) {
+void loss_curve_add(loss_curve *curve, uint64_t step, double loss) {
   if (curve->n == 0) curve->first_step = step;
-  curve->loss = cli_grow(curve->loss, &curve->loss_capacity, curve->n + 1, sizeof *curve->loss);
-  curve->mean = cli_grow(curve->mean, &curve->mean_capacity, curve->n + 1, sizeof *curve->mean);
-  curve->loss[curve->n] = (float)loss;
-  curve->mean[curve->n++] = (float)mean;
+  curve->loss = cli_grow(curve->loss, &curve->capacity, curve->n + 1, sizeof *curve->loss);
+  curve->loss[curve->n++] = (float)loss;
 }
 
 void loss_curve_free(loss_curve *curve) {
   free(curve->loss);
-  free(curve->mean);
   memset(curve, 0, sizeof *curve);
 }
 
-/* Which values the vertical axis shows: the running mean decides, single steps may leave it. */
-static axis loss_axis(const loss_curve *curve) {
+/* Means over as many steps on either side, so that the curve doesn't lag behind the steps as a running mean
+   does: out [n]. */
+static double *moving_average(const loss_curve *curve) {
+  double *out = cli_alloc(curve->n, sizeof *out), sum = 0;
+  size_t most = curve->n / 80 + 2, from = 0, to = 0;
+  for (size_t i = 0; i < curve->n; i++) {
+    size_t reach = i < most ? i : most; /* less at the ends, to stay centred */
+    if (curve->n - 1 - i < reach) reach = curve->n - 1 - i;
+    while (to <= i + reach) sum += curve->loss[to++];
+    while (from < i - reach) sum -= curve->loss[from++];
+    out[i] = sum / (double)(to - from);
+  }
+  return out;
+}
+
+/* Which values the vertical axis shows: the average decides, single steps may leave it. */
+static axis loss_axis(const loss_curve *curve, const double *average) {
   axis a = {.low = DBL_MAX, .high = -DBL_MAX, .title = "loss"};
   for (size_t i = 0; i < curve->n; i++) {
-    a.low = fmin(a.low, curve->mean[i]);
-    a.high = fmax(a.high, curve->mean[i]);
+    a.low = fmin(a.low, average[i]);
+    a.high = fmax(a.high, average[i]);
   }
   if (curve->held_out >= 0) {
     a.low = fmin(a.low, curve->held_out);
@@ -128,12 +140,12 @@ static void draw_spread(canvas *c, const axis *x, const axis *y, const loss_curv
   }
 }
 
-static void draw_mean(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
+static void draw_average(canvas *c, const axis *x, const axis *y, const loss_curve *curve, const double *average) {
   double from_x = 0, from_y = 0;
   for (size_t i = 0; i < curve->n; i++) {
     double to_x = plot_place(x, (double)(curve->first_step + i));
     if (i > 0 && to_x - from_x < 1 && i + 1 < curve->n) continue;
-    double to_y = plot_place(y, clamp(y, curve->mean[i]));
+    double to_y = plot_place(y, clamp(y, average[i]));
     if (i > 0) canvas_line(c, from_x, from_y, to_x, to_y, 2, blue);
     from_x = to_x;
     from_y = to_y;
@@ -154,12 +166,14 @@ static void draw_held_out(canvas *c, const axis *x, const axis *y, double loss) 
 canvas plot_loss(const loss_curve *curve) {
   canvas c = canvas_create(LOSS_WIDTH, LOSS_HEIGHT, WHITE);
   axis x = {.low = (double)curve->first_step, .title = "step"};
-  axis y = loss_axis(curve);
+  double *average = moving_average(curve);
+  axis y = loss_axis(curve, average);
   x.high = x.low + (curve->n > 1 ? (double)(curve->n - 1) : 1);
-  plot_axes(&c, &x, &y, "Training loss: every step, and the running mean", 0);
+  plot_axes(&c, &x, &y, "Training loss: every step, and a moving average", 0);
   if (curve->n < LOSS_WIDTH) draw_steps(&c, &x, &y, curve);
   else draw_spread(&c, &x, &y, curve);
-  draw_mean(&c, &x, &y, curve);
+  draw_average(&c, &x, &y, curve, average);
+  free(average);
   if (curve->held_out >= 0) draw_held_out(&c, &x, &y, curve->held_out);
   return c;
 }

@@ -24,13 +24,13 @@ canvas plot_scatter(const double *xy, const int32_t *labels, size_t n, uint32_t 
                     const char *const titles[2]);
 
 typedef struct loss_curve {
-  float *loss, *mean; /* [n]: of each step, and the running mean */
-  size_t n, loss_capacity, mean_capacity;
+  float *loss; /* [n]: of each step */
+  size_t n, capacity;
   uint64_t first_step; /* the number of the first one */
   double held_out;     /* negative: not known */
 } loss_curve;
 
-void loss_curve_add(loss_curve *curve, uint64_t step, double loss, double mean);
+void loss_curve_add(loss_curve *curve, uint64_t step, double loss);
 void loss_curve_free(loss_curve *curve);
 canvas plot_loss(const loss_curve *curve);
 

@@ -4,6 +4,8 @@
 
 fm_status fmi_options_read(fmi_error *err, const char *type, const void *given, void *copy, size_t size) {
   memset(copy, 0, size);
+  const uint64_t own_size = size;
+  memcpy(copy, &own_size, sizeof own_size);
   if (given == NULL) return FM_OK;
   uint64_t given_size;
   memcpy(&given_size, given, sizeof given_size);
@@ -16,7 +18,7 @@ fm_status fmi_options_read(fmi_error *err, const char *type, const void *given, 
       return fmi_fail(err, FM_E_UNSUPPORTED, "%s: a field at byte %zu is set that this version (%s) doesn't know", type,
                       i, fm_version_string());
   memcpy(copy, given, fmi_min(size, (size_t)given_size));
-  memcpy(copy, &(uint64_t){size}, sizeof(uint64_t));
+  memcpy(copy, &own_size, sizeof own_size);
   return FM_OK;
 }
 

@@ -23,7 +23,7 @@ typedef struct fmi_gemm {
   size_t ldc;
   bool accumulate;  /* start the chain at C instead of 0 */
   const real *bias; /* [n], added last, or NULL */
-  /* Fused epilogue: if z is not NULL, the sum goes to z[i * ldz + j] and act(sum) to c. */
+  /* Fused epilogue: c gets act(sum) if act is not NULL; z[i * ldz + j] gets the sum if z is not NULL. */
   void (*act)(real *y, const real *x, size_t n);
   real *z;
   size_t ldz;

@@ -38,19 +38,20 @@ FMI_INLINE real silu_d1(real x) {
 }
 
 FMI_INLINE real gelu_1(real x) {
-  real tail = normal_tail(magnitude(x));
+  real near = at_most(at_least(x, -FMI_FAR), FMI_FAR);
+  real tail = normal_tail(magnitude(near), exp_between((real)-0.5 * near * near));
   return at_least(x, -FMI_FAR) * (x < 0 ? tail : 1 - tail);
 }
 FMI_INLINE real gelu_d1(real x) {
   real near = at_most(at_least(x, -FMI_FAR), FMI_FAR);
-  real tail = normal_tail(magnitude(near));
-  real density = (real)0.398942280401432678 * exp_between((real)-0.5 * near * near);
-  return mad(near, density, x < 0 ? tail : 1 - tail);
+  real bell = exp_between((real)-0.5 * near * near);
+  real tail = normal_tail(magnitude(near), bell);
+  return mad(near, (real)0.398942280401432678 * bell, x < 0 ? tail : 1 - tail);
 }
 
 /* x / 2 (1 + tanh u) = x / (1 + exp(-2 u)) with 2 u = x (a + b x^2). */
 #define FMI_GELU_A ((real)1.59576912160573071)
-#define FMI_GELU_B ((real)0.0713548162726009)
+#define FMI_GELU_B ((real)(1.59576912160573071 * 0.044715))
 FMI_INLINE real gelu_tanh_1(real x) {
   real low = at_least(x, -fmi_kern_limits.gelu_tanh), near = at_most(low, fmi_kern_limits.gelu_tanh);
   return low / (1 + exp_between(-near * mad(FMI_GELU_B * near, near, FMI_GELU_A)));

@@ -44,7 +44,10 @@ FMI_INLINE real exp_1(real x) { return exp(x); }
 FMI_INLINE real exp_between(real x) { return exp(at_least(at_most(x, fmi_kern_limits.near_high), fmi_kern_limits.near_low)); }
 FMI_INLINE real expm1_negative(real x) { return expm1(x); }
 FMI_INLINE real tanh_1(real x) { return tanh(x); }
-FMI_INLINE real normal_tail(real x) { return 0.5 * erfc(x * 0.70710678118654752440); }
+FMI_INLINE real normal_tail(real x, real bell) {
+  (void)bell;
+  return 0.5 * erfc(x * 0.70710678118654752440);
+}
 
 FMI_INLINE void sincos_1(real x, real *s, real *c) {
   *s = sin(x);
@@ -121,16 +124,16 @@ FMI_INLINE float tanh_1(float x) {
   return x < 0 ? t : -t;
 }
 
-/* P(N(0,1) > x) for x >= 0: exp(-x^2 / 2) times a polynomial in t = 1 / (1 + c x), fitted to 2e-8. The tail
+/* P(N(0,1) > x) for x >= 0: bell = exp(-x^2 / 2) times a polynomial in t = 1 / (1 + c x), fitted to 2e-8. The tail
    itself, and not 1 - erf, keeps its relative accuracy where it is small. */
-FMI_INLINE float normal_tail(float x) {
+FMI_INLINE float normal_tail(float x, float bell) {
   float t = 1 / mad(0.32f, x, 1);
   float z = t * t;
   float p = mad(-1.9705251664964e-2f, z, mad(1.2593814624452e-1f, t, -3.0169766305921e-1f));
   p = mad(p, z, mad(2.9964450507149e-1f, t, -1.0989592206518e-1f));
   p = mad(p, z, mad(1.4732711638487e-1f, t, 1.0152168905449e-1f));
   p = mad(p, z, mad(1.2929366382535e-1f, t, 1.2757372622764e-1f));
-  return p * t * exp_between(-0.5f * x * x);
+  return p * t * bell;
 }
 
 /* Quarter turns and the rest: sin and cos of r, |r| <= pi/4 (Cephes sinf, cosf), turned by quarter * pi/2. */

@@ -11,7 +11,8 @@
 
 #include <stdio.h>
 
-#define CONDITION_WIDTH 128u
+/* Every block reads c through a product of 3 width outputs: a narrow c keeps steering a small part of the cost. */
+static size_t condition_width(const fm_net_options *o) { return fmi_max(64, o->width / 4); }
 
 static size_t named_linear(fmi_builder *b, size_t input, size_t out, uint32_t act, double gain, const char *prefix,
                            const char *suffix) {
@@ -43,7 +44,7 @@ static size_t block(fmi_builder *b, size_t h, size_t c, uint32_t index) {
 static size_t build(fmi_builder *b, const fm_net_options *o) {
   size_t x = fmi_build_node(b, &fmi_op_x, NULL, 0, (fmi_build){0});
   size_t c = fmi_build_conditions(b, SIZE_MAX);
-  c = fmi_build_linear(b, c, CONDITION_WIDTH, o->activation, 1.4, "condition");
+  c = fmi_build_linear(b, c, condition_width(o), o->activation, 1.4, "condition");
   size_t h = fmi_build_linear(b, x, o->width, 0, 1, "input");
   for (uint32_t i = 0; i < o->depth; i++) h = block(b, h, c, i);
   size_t u = named_linear(b, modulated(b, h, c, "output"), b->net->dim, 0, 0, "output", "linear");

@@ -81,7 +81,8 @@ static const char *const kind_names[] = {"velocity", "x1", "x0", "score"};
 
 static fm_status rule_of_row(const fm_path *path, uint32_t from, uint32_t to, size_t row, double t, rule *out,
                              fmi_error *err) {
-  fmi_error inner = {0};
+  fmi_error inner; /* not cleared: this is asked for every row */
+  inner.text[0] = 0;
   fm_path_coefficients c;
   fm_status status = fmi_path_limit_at(path, t, &c, &inner);
   if (status != FM_OK) return fmi_fail(err, status, "row %zu: %.400s", row, inner.text);

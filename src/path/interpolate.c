@@ -28,7 +28,8 @@ static bool combines(size_t dim, double a, const double *x1, double b, const dou
 
 static fm_status coefficients_of_row(const fm_path *path, size_t row, double t, bool derivatives,
                                      fm_path_coefficients *c, fmi_error *err) {
-  fmi_error inner = {0};
+  fmi_error inner; /* not cleared: this is asked for every row */
+  inner.text[0] = 0;
   fm_status status = derivatives ? fmi_path_at(path, t, c, &inner) : fmi_path_limit_at(path, t, c, &inner);
   if (status != FM_OK) return fmi_fail(err, status, "row %zu: %.400s", row, inner.text);
   return FM_OK;

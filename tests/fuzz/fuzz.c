@@ -1,3 +1,4 @@
+/* fuzz.c - see fuzz.h. */
 #include "fuzz.h"
 
 #include "io/safetensors.h"

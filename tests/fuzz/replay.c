@@ -178,7 +178,7 @@ static void mutate(buffer *b) {
 
 /* ---- the run ------------------------------------------------------------------------------------ */
 
-/* The sequence depends on the seed and the file's place, so that one more file doesn't change the others'. */
+/* Every file has a sequence of its own, from the seed and its place in the order. */
 static void run_mutations(size_t which, size_t n_mutations, uint64_t seed) {
   buffer b = {0};
   random_state = seed + which * 0x632be59bd9b4e019u;

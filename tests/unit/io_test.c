@@ -174,6 +174,33 @@ START_TEST(what_may_not_be_written) {
 }
 END_TEST
 
+START_TEST(sizes_that_cannot_be) {
+  fmi_error err = {0};
+  const fmi_tensor half = {"half", FMI_F32, 1, {UINT64_C(1) << 61}, f32, SIZE_MAX / 2 + 1};
+  const fmi_tensor both[] = {half, {"other", FMI_F32, 1, {UINT64_C(1) << 61}, f32, SIZE_MAX / 2 + 1}};
+  if (sizeof(size_t) == 8) {
+    ck_assert_int_eq(fmi_safetensors_write(memory, file, NULL, 0, both, 2, &err), FM_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, "overflow"));
+  }
+  /* 17 MB of control characters, each of which takes 6 bytes in the header. */
+  size_t n = 17 << 20;
+  char *text = malloc(n + 1);
+  memset(text, 1, n);
+  text[n] = '\0';
+  const fmi_pair pair = {"k", text};
+  ck_assert_int_eq(fmi_safetensors_write(memory, file, &pair, 1, NULL, 0, &err), FM_E_INVALID);
+  ck_assert_ptr_nonnull(strstr(err.text, "at most 100000000"));
+  /* A long name in a message is cut, between characters and with the cause behind it. */
+  memset(text, 'x', n);
+  memcpy(text + 78, "\xc3\xa9\xc3\xa9", 4);
+  const fmi_tensor named = {text, FMI_F32, 0, {0}, NULL, 4};
+  ck_assert_int_eq(fmi_safetensors_write(memory, file, NULL, 0, &named, 1, &err), FM_E_INVALID);
+  ck_assert_ptr_nonnull(strstr(err.text, "xxx\xc3\xa9...': data is NULL"));
+  ck_assert_int_ne(access(file, F_OK), 0);
+  free(text);
+}
+END_TEST
+
 /* ---- damage ------------------------------------------------------------------------------------- */
 
 static void expect_refused(const void *bytes, size_t n_bytes) {
@@ -277,6 +304,7 @@ int main(void) {
   tcase_add_test(c, nothing_round_trips);
   tcase_add_test(c, same_input_same_bytes);
   tcase_add_test(c, what_may_not_be_written);
+  tcase_add_test(c, sizes_that_cannot_be);
   tcase_add_test(c, every_changed_bit_is_found);
   tcase_add_test(c, every_cut_is_found);
   tcase_add_test(c, any_allocation_may_fail);

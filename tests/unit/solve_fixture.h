@@ -69,7 +69,7 @@ typedef struct solve {
 
 static fmi_error err;
 
-static fmi_solve_config config_of(uint32_t method) {
+static inline fmi_solve_config config_of(uint32_t method) {
   fm_solver_options options;
   fmi_solve_config config;
   fm_solver_options_init(&options);
@@ -78,7 +78,7 @@ static fmi_solve_config config_of(uint32_t method) {
   return config;
 }
 
-static fm_status run(solve *s) {
+static inline fm_status run(solve *s) {
   const size_t bytes = s->config.method->workspace(&s->config, s->n, s->dim);
   ck_assert_uint_eq(bytes % FMI_ALIGN, 0);
   void *workspace = bytes == 0 ? NULL : aligned_alloc(FMI_ALIGN, bytes);
@@ -104,16 +104,14 @@ static fm_status run(solve *s) {
   return status;
 }
 
-/* One row, one column. */
-static double solve_one(fmi_solve_config config, slope_fn slope, double y, double t0, double t1) {
-  solve s = {.config = config, .slope = slope, .t0 = t0, .t1 = t1, .n = 1, .dim = 1, .y = &y};
-  ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
-  return y;
+/* A solve of n rows of one column from 0 to t1. */
+static inline solve solve_of(uint32_t method, slope_fn slope, double t1, size_t n, double *y) {
+  return (solve){.config = config_of(method), .slope = slope, .t1 = t1, .n = n, .dim = 1, .y = y};
 }
 
 /* ---- problems that both files solve ---------------------------------------------------------------- */
 
-static double growth(uint64_t row, double t, double y) { return (void)row, (void)t, y; }
-static double sine(uint64_t row, double t, double y) { return (void)row, y * (sin(t) + 0.5); }
+static inline double growth(uint64_t row, double t, double y) { return (void)row, (void)t, y; }
+static inline double sine(uint64_t row, double t, double y) { return (void)row, y * (sin(t) + 0.5); }
 
 #endif

@@ -122,19 +122,20 @@ static int32_t recorder(void *user, const fm_trajectory *trajectory) {
   return r->stop_at > 0 && trajectory->step == r->stop_at ? 3 : 0;
 }
 
+static void attach(solve *s, record *r) {
+  *r = (record){.n = s->n, .t0 = s->t0, .t1 = s->t1};
+  s->trajectory = recorder;
+  s->trajectory_user = r;
+}
+
 START_TEST(fixed_steps_and_their_times) {
   double y[] = {1, 2, 3};
-  record r = {.n = 3, .t0 = 0.1, .t1 = 0.7, .n_steps = 49};
-  solve s = {.config = config_of(FM_SOLVER_EULER),
-             .slope = growth,
-             .t0 = r.t0,
-             .t1 = r.t1,
-             .first_row = 1000,
-             .n = 3,
-             .dim = 1,
-             .y = y,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(FM_SOLVER_EULER, growth, 0.7, 3, y);
+  s.t0 = 0.1;
+  s.first_row = 1000;
+  attach(&s, &r);
+  r.n_steps = 49;
   s.config.n_steps = 49;
   ck_assert_int_eq(run(&s), FM_OK);
   ck_assert_uint_eq(r.calls, 50);
@@ -154,16 +155,10 @@ START_TEST(adaptive_steps_and_their_times) {
   for (size_t k = 0; k < 2 * FMI_COUNT(spans); k++) {
     double y[N];
     for (size_t i = 0; i < N; i++) y[i] = sin((double)i);
-    record r = {.n = N, .t0 = spans[k / 2][0], .t1 = spans[k / 2][1]};
-    solve s = {.config = config_of(FM_SOLVER_DOPRI5),
-               .slope = k / 2 == 1 ? growth : mixed,
-               .t0 = r.t0,
-               .t1 = r.t1,
-               .n = N,
-               .dim = 1,
-               .y = y,
-               .trajectory = recorder,
-               .trajectory_user = &r};
+    record r;
+    solve s = solve_of(FM_SOLVER_DOPRI5, k / 2 == 1 ? growth : mixed, spans[k / 2][1], N, y);
+    s.t0 = spans[k / 2][0];
+    attach(&s, &r);
     s.config.max_steps = 10000000;
     s.config.first_step = k % 2 ? 1e-3 : 0;
     ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
@@ -196,7 +191,8 @@ END_TEST
 
 START_TEST(nothing_to_do) {
   double y[] = {1, 2};
-  solve s = {.config = config_of(kinds[_i]), .slope = growth, .t0 = 0.5, .t1 = 0.5, .n = 2, .dim = 1, .y = y};
+  solve s = solve_of(kinds[_i], growth, 0.5, 2, y);
+  s.t0 = 0.5;
   ck_assert_int_eq(run(&s), FM_OK);
   ck_assert(y[0] == 1 && y[1] == 2);
   ck_assert_uint_eq(s.stats.nfe, 0);
@@ -234,19 +230,24 @@ END_TEST
 
 /* ---- rows that fail ---------------------------------------------------------------------------------- */
 
+/* Row i of a solve of one column has the bits it has alone, starting from *alone. */
+static void check_alone(const solve *s, size_t i, double *alone) {
+  solve one = *s;
+  one.first_row += i;
+  one.n = 1;
+  one.y = alone;
+  one.trajectory = NULL;
+  ck_assert_msg(run(&one) == FM_OK, "%s", err.text);
+  ck_assert_msg(*alone == s->y[i], "row %zu: %.17g, alone %.17g", i, s->y[i], *alone);
+}
+
 START_TEST(used_up_steps_leave_the_state_so_far) {
   double y[6], alone[6];
   for (size_t i = 0; i < 6; i++) y[i] = alone[i] = 1;
-  record r = {.n = 6, .t1 = 1};
-  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
-             .slope = mixed,
-             .t1 = 1,
-             .first_row = 10,
-             .n = 6,
-             .dim = 1,
-             .y = y,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(FM_SOLVER_DOPRI5, mixed, 1, 6, y);
+  s.first_row = 10;
+  attach(&s, &r);
   s.config.max_steps = 100; /* enough for all but row 13 */
   ck_assert_int_eq(run(&s), FM_E_STEPS);
   NAMES("row 13:");
@@ -257,10 +258,8 @@ START_TEST(used_up_steps_leave_the_state_so_far) {
   NEAR(y[3], cos(3 * r.t[3]) + 1.3 / 3000, 1e-2); /* on its solution, at the time it got to */
   for (size_t i = 0; i < 6; i++) {
     if (i == 3) continue;
-    solve one = {
-        .config = s.config, .slope = mixed, .t1 = 1, .first_row = 10 + i, .n = 1, .dim = 1, .y = alone + i};
-    ck_assert_int_eq(run(&one), FM_OK);
-    ck_assert(y[i] == alone[i] && r.t[i] == 1);
+    check_alone(&s, i, alone + i);
+    ck_assert(r.t[i] == 1);
   }
 }
 END_TEST
@@ -268,13 +267,8 @@ END_TEST
 /* A time so large that the step chosen doesn't move it. */
 START_TEST(a_step_too_small_for_its_time) {
   double y = 1;
-  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
-             .slope = growth,
-             .t0 = 1e9,
-             .t1 = 1e9 + 1,
-             .n = 1,
-             .dim = 1,
-             .y = &y};
+  solve s = solve_of(FM_SOLVER_DOPRI5, growth, 1e9 + 1, 1, &y);
+  s.t0 = 1e9;
   s.config.first_step = 1e-9;
   ck_assert_int_eq(run(&s), FM_E_STEPS);
   NAMES("row 0:");
@@ -286,16 +280,10 @@ END_TEST
 START_TEST(non_finite_rows_stop_and_are_named) {
   double y[8], alone[8];
   for (size_t i = 0; i < 8; i++) y[i] = alone[i] = 1 + (double)i;
-  record r = {.n = 8, .t1 = 1};
-  solve s = {.config = config_of(kinds[_i]),
-             .slope = breaks,
-             .t1 = 1,
-             .first_row = 100,
-             .n = 8,
-             .dim = 1,
-             .y = y,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(kinds[_i], breaks, 1, 8, y);
+  s.first_row = 100;
+  attach(&s, &r);
   s.config.n_steps = 16;
   ck_assert_int_eq(run(&s), FM_E_NONFINITE);
   NAMES("row 102:"); /* not 105, which broke earlier */
@@ -308,15 +296,8 @@ START_TEST(non_finite_rows_stop_and_are_named) {
       else ck_assert(r.t[i] < t && r.t[i] > 0.999 * t);
       NEAR(y[i], (1 + (double)i) * exp(sin(r.t[i])), kinds[_i] == FM_SOLVER_EULER ? 0.05 : 1e-4);
     } else {
-      solve one = {.config = s.config,
-                   .slope = breaks,
-                   .t1 = 1,
-                   .first_row = 100 + i,
-                   .n = 1,
-                   .dim = 1,
-                   .y = alone + i};
-      ck_assert_int_eq(run(&one), FM_OK);
-      ck_assert(y[i] == alone[i] && r.t[i] == 1);
+      check_alone(&s, i, alone + i);
+      ck_assert(r.t[i] == 1);
     }
   }
   if (kinds[_i] == FM_SOLVER_EULER) {
@@ -329,8 +310,8 @@ START_TEST(non_finite_rows_stop_and_are_named) {
 END_TEST
 
 START_TEST(non_finite_from_the_start) {
-  double y[] = {1, 1, NAN, 1}, expected[] = {1, 1, 1, 1};
-  solve s = {.config = config_of(kinds[_i]), .slope = always_nan, .t1 = 1, .n = 4, .dim = 1, .y = y};
+  double y[] = {1, 1, NAN, 1}, alone[] = {1, 1};
+  solve s = solve_of(kinds[_i], always_nan, 1, 4, y);
   ck_assert_int_eq(run(&s), FM_E_NONFINITE);
   NAMES("row 1:");
   NAMES("t = 0");
@@ -338,24 +319,17 @@ START_TEST(non_finite_from_the_start) {
   ck_assert(y[1] == 1 && isnan(y[2]));
   ck_assert_uint_eq(s.watch.nfe[1], 1);
   ck_assert_uint_eq(s.watch.nfe[2], 0);
-  solve one = {.config = s.config, .slope = always_nan, .t1 = 1, .n = 1, .dim = 1, .y = expected};
-  ck_assert_int_eq(run(&one), FM_OK);
-  ck_assert(y[0] == expected[0] && y[3] == expected[0]);
+  check_alone(&s, 0, &alone[0]);
+  check_alone(&s, 3, &alone[1]);
 }
 END_TEST
 
 /* y' = y^2 from 1 is infinite at t = 1. */
 START_TEST(an_explosion_ends_its_row_only) {
   double y[] = {1, 1, 1, 1, 1, 1};
-  record r = {.n = 6, .t1 = 2};
-  solve s = {.config = config_of(kinds[_i]),
-             .slope = explosion,
-             .t1 = 2,
-             .n = 6,
-             .dim = 1,
-             .y = y,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(kinds[_i], explosion, 2, 6, y);
+  attach(&s, &r);
   s.config.n_steps = 100;
   fm_status status = run(&s);
   ck_assert(status == FM_E_NONFINITE || (kinds[_i] == FM_SOLVER_DOPRI5 && status == FM_E_STEPS));
@@ -383,16 +357,10 @@ START_TEST(a_deadline_takes_one_long_step) {
   double y[] = {1, 2};
   gate g = {.open = 2, .then = FM_DEADLINE};
   const fmi_solve_control control = {ask, &g};
-  record r = {.n = 2, .t1 = 1};
-  solve s = {.config = config_of(FM_SOLVER_EULER),
-             .slope = growth,
-             .t1 = 1,
-             .n = 2,
-             .dim = 1,
-             .y = y,
-             .control = &control,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(FM_SOLVER_EULER, growth, 1, 2, y);
+  s.control = &control;
+  attach(&s, &r);
   s.config.n_steps = 4; /* two quarters, then a half */
   ck_assert_int_eq(run(&s), FM_DEADLINE);
   NAMES("deadline");
@@ -402,7 +370,7 @@ START_TEST(a_deadline_takes_one_long_step) {
   ck_assert(r.t[0] == 1 && r.t[1] == 1 && r.calls == 4);
   ck_assert_uint_eq(s.stats.max_nfe, 3);
   g = (gate){.open = 0, .then = FM_DEADLINE}; /* at once */
-  r = (record){.n = 2, .t1 = 1};
+  attach(&s, &r);
   y[0] = y[1] = 1;
   ck_assert_int_eq(run(&s), FM_DEADLINE);
   ck_assert(y[0] == 2 && y[1] == 2);
@@ -413,16 +381,10 @@ START_TEST(a_deadline_of_adaptive_rows) {
   double y[] = {1, 1, 1, 1}, before[4], t[4];
   gate g = {.open = 3, .then = FM_STOPPED};
   const fmi_solve_control control = {ask, &g};
-  record r = {.n = 4, .t1 = 1};
-  solve s = {.config = config_of(FM_SOLVER_DOPRI5),
-             .slope = mixed,
-             .t1 = 1,
-             .n = 4,
-             .dim = 1,
-             .y = y,
-             .control = &control,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(FM_SOLVER_DOPRI5, mixed, 1, 4, y);
+  s.control = &control;
+  attach(&s, &r);
   ck_assert_int_eq(run(&s), FM_STOPPED); /* where three rounds lead */
   NAMES("FM_STOPPED");
   ck_assert_uint_eq(r.calls, 4);
@@ -431,7 +393,7 @@ START_TEST(a_deadline_of_adaptive_rows) {
   ck_assert(t[3] > 0 && t[3] < 0.1);
   for (size_t i = 0; i < 4; i++) y[i] = 1;
   g = (gate){.open = 3, .then = FM_DEADLINE};
-  r = (record){.n = 4, .t1 = 1};
+  attach(&s, &r);
   ck_assert_int_eq(run(&s), FM_DEADLINE);
   NAMES("deadline");
   for (size_t i = 0; i < 4; i++) {
@@ -440,7 +402,7 @@ START_TEST(a_deadline_of_adaptive_rows) {
   }
   y[0] = NAN; /* a failed row is never hidden by a deadline */
   g = (gate){.open = 0, .then = FM_DEADLINE};
-  r = (record){.n = 4, .t1 = 1};
+  attach(&s, &r);
   ck_assert_int_eq(run(&s), FM_E_NONFINITE);
   NAMES("row 0:");
 }
@@ -450,13 +412,8 @@ START_TEST(a_stop_leaves_what_was_done) {
   double y = 0;
   gate g = {.open = 3, .then = FM_STOPPED};
   const fmi_solve_control control = {ask, &g};
-  solve s = {.config = config_of(FM_SOLVER_EULER),
-             .slope = constant,
-             .t1 = 1,
-             .n = 1,
-             .dim = 1,
-             .y = &y,
-             .control = &control};
+  solve s = solve_of(FM_SOLVER_EULER, constant, 1, 1, &y);
+  s.control = &control;
   s.config.n_steps = 8;
   ck_assert_int_eq(run(&s), FM_STOPPED);
   ck_assert(y == 0.375);
@@ -470,15 +427,10 @@ END_TEST
 
 START_TEST(a_trajectory_can_end_the_solve) {
   double y[] = {1, 1};
-  record r = {.n = 2, .t1 = 1, .stop_at = 2};
-  solve s = {.config = config_of(kinds[_i]),
-             .slope = sine,
-             .t1 = 1,
-             .n = 2,
-             .dim = 1,
-             .y = y,
-             .trajectory = recorder,
-             .trajectory_user = &r};
+  record r;
+  solve s = solve_of(kinds[_i], sine, 1, 2, y);
+  attach(&s, &r);
+  r.stop_at = 2;
   s.config.rtol = s.config.atol = 1e-10;
   ck_assert_int_eq(run(&s), FM_E_CALLBACK);
   NAMES("returned 3 at step 2");
@@ -489,8 +441,8 @@ END_TEST
 
 START_TEST(a_failing_right_hand_side_ends_the_solve) {
   double y = 1;
-  solve s = {
-      .config = config_of(kinds[_i]), .slope = sine, .t1 = 1, .n = 1, .dim = 1, .y = &y, .fail_at_call = 3};
+  solve s = solve_of(kinds[_i], sine, 1, 1, &y);
+  s.fail_at_call = 3;
   ck_assert_int_eq(run(&s), FM_E_MISMATCH);
   NAMES("on purpose");
   ck_assert_uint_eq(s.watch.calls, 3);

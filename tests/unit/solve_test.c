@@ -25,6 +25,13 @@ static double two_points(uint64_t row, double t, double x) {
 /* Undefined below 0, where long trial steps land. */
 static double fragile(uint64_t row, double t, double y) { return (void)row, (void)t, y < 0 ? NAN : -50 * y; }
 
+/* One row, one column. */
+static double solve_one(fmi_solve_config config, slope_fn slope, double y, double t0, double t1) {
+  solve s = {.config = config, .slope = slope, .t0 = t0, .t1 = t1, .n = 1, .dim = 1, .y = &y};
+  ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
+  return y;
+}
+
 /* ---- tableaux and reference numbers ----------------------------------------------------------------- */
 
 /* Row sums and the quadrature conditions sum b_i c_i^(q - 1) = 1 / q, for every method of the list. */
@@ -144,7 +151,7 @@ START_TEST(error_follows_the_tolerance) {
   uint64_t last_nfe = 0;
   for (int digits = 3; digits <= 12; digits += 3) {
     double y = 1;
-    solve s = {.config = config_of(FM_SOLVER_DOPRI5), .slope = sine, .t1 = 3, .n = 1, .dim = 1, .y = &y};
+    solve s = solve_of(FM_SOLVER_DOPRI5, sine, 3, 1, &y);
     s.config.rtol = s.config.atol = pow(10, -digits);
     ck_assert_int_eq(run(&s), FM_OK);
     const double error = fabs(y - exact);
@@ -189,7 +196,7 @@ END_TEST
 
 START_TEST(a_trial_outside_the_domain_is_only_rejected) {
   double y = 1;
-  solve s = {.config = config_of(FM_SOLVER_DOPRI5), .slope = fragile, .t1 = 1, .n = 1, .dim = 1, .y = &y};
+  solve s = solve_of(FM_SOLVER_DOPRI5, fragile, 1, 1, &y);
   s.config.first_step = 1;
   s.config.atol = 1e-8;
   ck_assert_msg(run(&s) == FM_OK, "%s", err.text);
@@ -225,8 +232,7 @@ START_TEST(steps_shrink_and_grow_within_limits) {
 }
 END_TEST
 
-/* RMS over the components of v / (atol + rtol max(|y0|, |y1|)), for every length around the blocks of four.
- */
+/* RMS over the components of v / (atol + rtol max(|y0|, |y1|)), for every length around blocks of 4. */
 START_TEST(error_norm) {
   double v[11], y0[11], y1[11], scratch[11];
   for (size_t dim = 1; dim <= 11; dim++) {
