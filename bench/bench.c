@@ -8,7 +8,9 @@
 /* A block of runs lasts about this long: long enough that its first, untimed run has warmed the caches
    again after the others' blocks, short enough that all see the same machine. */
 #define BLOCK_SECONDS 0.003
-#define BLOCK_MAX_RUNS 64u
+#define BLOCK_MAX_VALUES 64u
+#define VALUE_SECONDS 0.0001 /* of one reading of the clock at least: short runs are timed several at once   \
+                              */
 #define MIN_ROUNDS 5u
 
 const bench_size bench_sizes[BENCH_N_SIZES] = {
@@ -25,7 +27,7 @@ const char *bench_size_name(const bench_size *size, char text[64]) {
 
 double bench_seconds(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -65,18 +67,23 @@ void bench_check(fm_ctx *ctx, fm_status status, const char *call) {
 
 /* ---- interleaved runs ---------------------------------------------------------------------------- */
 
-static double time_one(const bench_run *r) {
+typedef struct block_shape {
+  size_t values; /* readings of the clock in a block */
+  size_t runs;   /* in one reading */
+} block_shape;
+
+static double time_runs(const bench_run *r, size_t runs) {
   double start = bench_seconds();
-  r->run(r->self);
-  return bench_seconds() - start;
+  for (size_t i = 0; i < runs; i++) r->run(r->self);
+  return (bench_seconds() - start) / (double)runs;
 }
 
 /* The median of a block; its first run is not counted. */
-static double time_block(const bench_run *r, size_t n) {
-  double values[BLOCK_MAX_RUNS];
+static double time_block(const bench_run *r, const block_shape *shape) {
+  double values[BLOCK_MAX_VALUES];
   r->run(r->self);
-  for (size_t i = 0; i < n; i++) values[i] = time_one(r);
-  return bench_median(values, n);
+  for (size_t i = 0; i < shape->values; i++) values[i] = time_runs(r, shape->runs);
+  return bench_median(values, shape->values);
 }
 
 static size_t clamp(double value, size_t low, size_t high) {
@@ -85,19 +92,21 @@ static size_t clamp(double value, size_t low, size_t high) {
 }
 
 void bench_interleave(bench_run *runs, size_t n, double seconds) {
-  size_t block[16];
+  block_shape shape[16];
   double round_seconds = 0;
   for (size_t i = 0; i < n; i++) {
-    time_one(&runs[i]);
-    double once = time_one(&runs[i]) + 1e-9;
-    block[i] = clamp(BLOCK_SECONDS / once, 1, BLOCK_MAX_RUNS);
-    round_seconds += once * (double)(block[i] + 1);
+    time_runs(&runs[i], 1);
+    double once = time_runs(&runs[i], 1) + 1e-9;
+    shape[i].runs = clamp(VALUE_SECONDS / once, 1, 1000000);
+    double value = once * (double)shape[i].runs;
+    shape[i].values = clamp(BLOCK_SECONDS / value, 1, BLOCK_MAX_VALUES);
+    round_seconds += once + value * (double)shape[i].values;
   }
   size_t n_rounds = clamp(seconds / round_seconds, MIN_ROUNDS, BENCH_MAX_ROUNDS);
   for (size_t round = 0; round < n_rounds; round++)
     for (size_t i = 0; i < n; i++) { /* another one begins in every round */
       size_t at = (i + round) % n;
-      runs[at].rounds[round] = time_block(&runs[at], block[at]);
+      runs[at].rounds[round] = time_block(&runs[at], &shape[at]);
     }
   double copy[BENCH_MAX_ROUNDS];
   for (size_t i = 0; i < n; i++) {

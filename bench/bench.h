@@ -21,6 +21,8 @@ extern const bench_size bench_sizes[BENCH_N_SIZES];
 /* "256x2x256x4": the name of a size in every table and row. */
 const char *bench_size_name(const bench_size *size, char text[64]);
 
+/* CPU time of the whole process. All that is compared here works on one thread, where it is the time that
+   passes on an idle machine; it stays right when others use the cores too, and hidden threads are counted. */
 double bench_seconds(void);
 double bench_median(double *values, size_t n); /* sorts values; n >= 1 */
 

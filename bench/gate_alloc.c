@@ -31,10 +31,10 @@ static void count(void) {
 #if defined(__GLIBC__) && !defined(SANITIZED)
 #define INTERPOSED 1
 #define VISIBLE __attribute__((visibility("default")))
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 VISIBLE void *memalign(size_t alignment, size_t size);
 
 VISIBLE void *malloc(size_t size) {

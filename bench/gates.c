@@ -8,12 +8,12 @@
 void gate_check(gate_log *log, const char *what, double value, double bound) {
   bool pass = value <= bound;
   if (!pass) log->n_failed++;
-  printf("  %-68s %10.4g %8.4g  %s\n", what, value, bound, pass ? "PASS" : "FAIL");
+  printf("  %-76s %10.4g %8.4g  %s\n", what, value, bound, pass ? "PASS" : "FAIL");
   fflush(stdout);
 }
 
 void gate_inform(const char *what, double value) {
-  printf("  %-68s %10.4g %8s  -\n", what, value, "-");
+  printf("  %-76s %10.4g %8s  -\n", what, value, "-");
   fflush(stdout);
 }
 
@@ -91,7 +91,7 @@ static bool chosen(int argc, char **argv, const char *name) {
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], GATE_QUIET_CHILD) == 0) return gate_quiet_child();
   gate_log log = {0};
-  printf("  %-68s %10s %8s\n", "", "measured", "bound");
+  printf("  %-76s %10s %8s\n", "", "measured", "bound");
   if (chosen(argc, argv, "bits")) {
     puts("Same bits (bytes that differ)");
     gate_bits_sampling(&log);

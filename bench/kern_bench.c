@@ -1,5 +1,6 @@
 /* kern_bench.c - the inner loops against what bounds them: products against cblas_sgemm on one thread,
-   interleaved in the same run, medians; vector kernels in ns an element. Arguments: [plain|avx2] [gemm|loops]. */
+   interleaved in the same run, medians; vector kernels in ns an element. Arguments: [plain|avx2]
+   [gemm|loops]. */
 #include "kern/kern.h"
 
 #include <stdio.h>
@@ -77,9 +78,9 @@ static void print_product(const fmi_kernels *kernels, const product *s) {
     blas[i] = t4 - t3;
   }
   const double giga = 1e-9 * flops * (double)repeat;
-  printf("%c%c %5zu %5zu %5zu   %7.1f %7.1f %7.1f %7.1f\n", s->a_transposed ? 'T' : 'N', s->b_transposed ? 'T' : 'N',
-         s->m, s->k, s->n, giga / median(own), giga / median(packing), giga / median(epilogue),
-         giga / median(blas));
+  printf("%c%c %5zu %5zu %5zu   %7.1f %7.1f %7.1f %7.1f\n", s->a_transposed ? 'T' : 'N',
+         s->b_transposed ? 'T' : 'N', s->m, s->k, s->n, giga / median(own), giga / median(packing),
+         giga / median(epilogue), giga / median(blas));
   real *all[] = {a, b, packed, c, bias, z};
   for (size_t i = 0; i < FMI_COUNT(all); i++) free(all[i]);
 }
@@ -111,15 +112,15 @@ static void print_products(const fmi_kernels *kernels) {
 
 enum { LENGTH = 1024, REPEAT = 200 };
 
-#define TIME(label, call)                                                                                 \
-  do {                                                                                                    \
-    double seconds_[TRIES];                                                                               \
-    for (size_t i_ = 0; i_ < TRIES; i_++) {                                                               \
-      double start_ = now();                                                                              \
-      for (size_t r_ = 0; r_ < REPEAT; r_++) call;                                                        \
-      seconds_[i_] = now() - start_;                                                                      \
-    }                                                                                                     \
-    printf("%-14s %7.3f\n", label, 1e9 * median(seconds_) / REPEAT / LENGTH);                             \
+#define TIME(label, call)                                                                                    \
+  do {                                                                                                       \
+    double seconds_[TRIES];                                                                                  \
+    for (size_t i_ = 0; i_ < TRIES; i_++) {                                                                  \
+      double start_ = now();                                                                                 \
+      for (size_t r_ = 0; r_ < REPEAT; r_++) call;                                                           \
+      seconds_[i_] = now() - start_;                                                                         \
+    }                                                                                                        \
+    printf("%-14s %7.3f\n", label, 1e9 * median(seconds_) / REPEAT / LENGTH);                                \
   } while (0)
 
 static void print_loops(const fmi_kernels *k) {

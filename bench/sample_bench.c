@@ -45,7 +45,7 @@ static void print_line(const sample_case *c, const char *name) {
 int main(int argc, char **argv) {
   bool rows = argc > 1 && strcmp(argv[1], "--rows") == 0;
   if (!rows) {
-    puts("Sampling, one thread, microseconds (medians). One row: 10 Euler steps; 1000 rows: 20.");
+    puts("Sampling, one thread, microseconds of CPU time (medians). One row: 10 Euler steps; 1000 rows: 20.");
     printf("%-16s%10s %9s %10s %6s %13s %12s\n", "batch dim w L", "weights kB", "read x10", "one row",
            "ratio", "1000 rows", "rows/s");
   }

@@ -64,7 +64,7 @@ static void print_head(void) {
   fm_ctx_info_init(&info);
   BENCH_OK(NULL, fm_ctx_create(NULL, &ctx));
   BENCH_OK(ctx, fm_ctx_get_info(ctx, &info));
-  printf("Training step, one thread, microseconds (medians of interleaved runs). BLAS: %s, %s\n",
+  printf("Training step, one thread, microseconds of CPU time (medians of interleaved runs). BLAS: %s, %s\n",
          info.blas_name, info.blas_used ? "used by default contexts" : "not used by default contexts");
   if (!bench_blas_get_threads()) puts("Built without a BLAS: there is no floor to compare with.");
   printf("%-16s%11s %11s %6s %11s %6s %14s\n", "batch dim w L", "floor", "own kernels", "ratio", "with CBLAS",

@@ -1,6 +1,7 @@
 /* checkpoint.c - all that training needs to go on bit-equal: parameters, average, moments, counters, and the
    description of the training, which must be the same where it is loaded. */
 #include "io/files.h"
+#include "io/json.h"
 
 #include <math.h>
 
@@ -70,8 +71,8 @@ static fm_status check_same(const fmi_safetensors *st, const fm_trainer *t, fmi_
     if (strcmp(mine.pairs[i].key, "flowmatch.version") == 0) continue;
     FMI_TRY(fmi_spec_get(st, mine.pairs[i].key, &value, err));
     if (strcmp(value, mine.pairs[i].value) != 0)
-      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%.40s'", mine.pairs[i].key,
-                      mine.pairs[i].value, value);
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%s'", mine.pairs[i].key,
+                      mine.pairs[i].value, fmi_shown((char[FMI_SHOWN]){0}, value));
   }
   return FM_OK;
 }

@@ -1,6 +1,7 @@
 /* model_file.c - a model as one safetensors file. Metadata describes the flow; tensors are `weights.NAME` and
    `ema.NAME` for every parameter tensor of the net, the statistics in double, classes and prior rows. */
 #include "io/files.h"
+#include "io/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,13 +113,15 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   FMI_TRY(fmi_spec_get_u64(in->st, "net.class_features", 65536, &class_features, in->err));
   const fmi_architecture *architecture = fmi_architecture_by_name(kind);
   if (architecture == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%.40s'", kind);
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%s'\",
+                    fmi_shown((char[FMI_SHOWN]){0}, kind));
   *o = (fm_net_options){.struct_size = sizeof *o, .kind = architecture->kind,
                         .activation = fmi_activation_by_name(activation), .width = (uint32_t)width,
                         .depth = (uint32_t)depth, .class_features = (uint32_t)class_features,
                         .time_features = time_features ? (int32_t)time_features : -1};
   if (o->activation == 0)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%.40s'", activation);
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'\",
+                    fmi_shown((char[FMI_SHOWN]){0}, activation));
   return FM_OK;
 }
 
@@ -151,7 +154,8 @@ static fm_status read_path_and_prior(input *in) {
   FMI_TRY(fmi_spec_get(in->st, "prior.kind", &prior, in->err));
   const fmi_schedule *schedule = fmi_schedule_by_name(path);
   if (schedule == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%.40s'", path);
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'\",
+                    fmi_shown((char[FMI_SHOWN]){0}, path));
   in->parts.path = fmi_path_new(in->rt->memory, schedule, NULL, in->err);
   if (in->parts.path == NULL) return in->err->status;
   if (strcmp(prior, "gaussian") == 0) {
@@ -164,7 +168,8 @@ static fm_status read_path_and_prior(input *in) {
     in->parts.prior =
         fmi_prior_new_rows(in->rt->memory, NULL, rows->data, (size_t)rows->shape[0], (size_t)rows->shape[1], in->err);
   } else {
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%.40s'", prior);
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%s'\",
+                    fmi_shown((char[FMI_SHOWN]){0}, prior));
   }
   return in->parts.prior ? FM_OK : in->err->status;
 }
@@ -231,8 +236,8 @@ static fm_status read_weights(const input *in, fm_model *m) {
     size_t n = sizeof note_prefix - 1;
     if (strncmp(p->key, note_prefix, n) != 0) continue;
     if (strlen(p->key + n) < 1 || strlen(p->key + n) > 64 || strlen(p->value) > 4096)
-      return fmi_fail(in->err, FM_E_FORMAT, "metadata '%.80s': expected a key of 1 to 64 and a text of at most 4096 bytes",
-                      p->key);
+      return fmi_fail(in->err, FM_E_FORMAT, "metadata '%s': expected a key of 1 to 64 and a text of at most 4096 bytes",
+                      fmi_shown((char[FMI_SHOWN]){0}, p->key));
     FMI_TRY(fmi_model_add_note(m, p->key + n, p->value, in->err));
   }
   fmi_model_pack(m, in->rt->kernels);

@@ -1,5 +1,6 @@
 /* spec.c - the description of a flow as text pairs, written and read back. */
 #include "io/files.h"
+#include "io/json.h"
 
 #include <stdio.h>
 
@@ -52,19 +53,20 @@ fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t 
   const char *text;
   FMI_TRY(fmi_spec_get(st, key, &text, err));
   if (fmi_text_to_u64(text, value) && *value <= most) return FM_OK;
-  return fmi_fail(err, FM_E_FORMAT, "metadata '%s': expected a number up to %llu, found '%.40s'", key,
-                  (unsigned long long)most, text);
+  return fmi_fail(err, FM_E_FORMAT, "metadata '%s': expected a number up to %llu, found '%s'", key,
+                  (unsigned long long)most, fmi_shown((char[FMI_SHOWN]){0}, text));
 }
 
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err) {
   const char *text = fmi_safetensors_pair(st, "flowmatch.format");
   if (text == NULL) return fmi_fail(err, FM_E_FORMAT, "expected a flowmatch %s, found another safetensors file", content);
   if (strcmp(text, FMI_FORMAT_VERSION) != 0)
-    return fmi_fail(err, FM_E_UNSUPPORTED, "flowmatch.format: expected '%s', found '%.40s'; a newer library wrote it",
-                    FMI_FORMAT_VERSION, text);
+    return fmi_fail(err, FM_E_UNSUPPORTED, "flowmatch.format: expected '%s', found '%s'; a newer library wrote it",
+                    FMI_FORMAT_VERSION, fmi_shown((char[FMI_SHOWN]){0}, text));
   FMI_TRY(fmi_spec_get(st, "flowmatch.content", &text, err));
   if (strcmp(text, content) == 0) return FM_OK;
-  return fmi_fail(err, FM_E_FORMAT, "flowmatch.content: expected '%s', found '%.40s'", content, text);
+  return fmi_fail(err, FM_E_FORMAT, "flowmatch.content: expected '%s', found '%s'", content,
+                  fmi_shown((char[FMI_SHOWN]){0}, text));
 }
 
 fmi_tensor fmi_tensor_on(const char *name, fmi_dtype dtype, const void *data, const uint64_t shape[3]) {

@@ -20,10 +20,12 @@ intptr_t bli_thread_get_ic_nt(void);
 intptr_t bli_thread_get_jr_nt(void);
 intptr_t bli_thread_get_ir_nt(void);
 void bli_thread_set_num_threads(intptr_t n);
-void cblas_sgemm(int order, int a_op, int b_op, blas_int m, blas_int n, blas_int k, float alpha, const float *a,
-                 blas_int lda, const float *b, blas_int ldb, float beta, float *c, blas_int ldc);
-void cblas_dgemm(int order, int a_op, int b_op, blas_int m, blas_int n, blas_int k, double alpha, const double *a,
-                 blas_int lda, const double *b, blas_int ldb, double beta, double *c, blas_int ldc);
+void cblas_sgemm(int order, int a_op, int b_op, blas_int m, blas_int n, blas_int k, float alpha,
+                 const float *a, blas_int lda, const float *b, blas_int ldb, float beta, float *c,
+                 blas_int ldc);
+void cblas_dgemm(int order, int a_op, int b_op, blas_int m, blas_int n, blas_int k, double alpha,
+                 const double *a, blas_int lda, const double *b, blas_int ldb, double beta, double *c,
+                 blas_int ldc);
 #endif
 
 /* ---- who it is, and its threads ------------------------------------------------------------------- */
@@ -70,15 +72,17 @@ void fmi_blas_query(fmi_blas_info *info) {
   info->threads = 0;
 }
 
-bool fmi_blas_make_serial(void) { return false; }
+bool fmi_blas_make_serial(void) {
+  return false;
+}
 
 #endif
 
 /* ---- the product ---------------------------------------------------------------------------------- */
 
 /* Without a BLAS, or beyond its integers: right, not fast. */
-static void loop_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a, size_t lda,
-                      const real *b, size_t ldb, bool accumulate, real *c, size_t ldc) {
+static void loop_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a,
+                      size_t lda, const real *b, size_t ldb, bool accumulate, real *c, size_t ldc) {
   const size_t a_row = a_transposed ? 1 : lda, a_col = a_transposed ? lda : 1;
   const size_t b_row = b_transposed ? 1 : ldb, b_col = b_transposed ? ldb : 1;
   for (size_t i = 0; i < m; i++) {
@@ -92,8 +96,8 @@ static void loop_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, 
   }
 }
 
-void fmi_blas_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a, size_t lda,
-                   const real *b, size_t ldb, bool accumulate, real *c, size_t ldc) {
+void fmi_blas_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a,
+                   size_t lda, const real *b, size_t ldb, bool accumulate, real *c, size_t ldc) {
 #if defined(FMI_BLAS_OPENBLAS) || defined(FMI_BLAS_BLIS)
   const size_t largest = fmi_max(fmi_max(fmi_max(m, n), k), fmi_max(fmi_max(lda, ldb), ldc));
   if (m > 0 && n > 0 && k > 0 && largest <= INT_MAX) {

@@ -1,8 +1,8 @@
 /* gemm.inc.h - products: the micro-kernel and the blocking around it. The including file says what a vector
    is on its machine:
 
-     vec, vec_splat(x), vec_mad(a, b, c)    a vector type, all lanes x, a * b + c
-     FMI_MR                                 rows of the largest tile; FMI_MR panels' worth of sums stay in registers
+     vec, vec_splat(x), vec_mad(a, b, c)   a vector type; all lanes x; a * b + c
+     FMI_MR                                rows of the largest tile: as many as have their sums in registers
 
    A row block of A meets all panels of B, a stretch of k at a time: one panel's stretch stays in the first
    cache while the tiles of the row block pass over it. Between stretches the chain of an element rests in C,
@@ -12,8 +12,8 @@
 
 #include "kern/math.inc.h"
 
-/* A stretch of one panel is 16 KB of float: half of the smallest first cache in use. A packed row block is
-   24 KB, on the stack. */
+/* A stretch of one panel is 16 KB of float: half of a first cache of 32 KB. A packed row block is 24 KB,
+   on the stack. */
 #define FMI_STRETCH 256u
 #define FMI_BLOCK_ROWS 24u
 
@@ -30,9 +30,9 @@ typedef struct tile {
   const real *bias; /* NULL: none */
 } tile;
 
-/* Vectors in one row of a panel, and reals in a vector. */
-#define FMI_NV (FMI_NR / FMI_LANES_OF_VEC)
-#define FMI_LANES_OF_VEC (sizeof(vec) / sizeof(real))
+/* Reals in a vector, and vectors in one row of a panel. */
+#define FMI_VEC (sizeof(vec) / sizeof(real))
+#define FMI_NV (FMI_NR / FMI_VEC)
 
 /* Loads and stores of any alignment. */
 FMI_INLINE vec vec_load(const real *x) {
@@ -40,9 +40,11 @@ FMI_INLINE vec vec_load(const real *x) {
   memcpy(&v, x, sizeof v);
   return v;
 }
-FMI_INLINE void vec_store(real *x, vec v) { memcpy(x, &v, sizeof v); }
+FMI_INLINE void vec_store(real *x, vec v) {
+  memcpy(x, &v, sizeof v);
+}
 
-/* rows and panels are constants in every call, so each is a kernel of its own whose sums live in registers. */
+/* rows and panels are constants in every call: each is a kernel of its own, with its sums in registers. */
 FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
   const real *a = t->a, *b = t->b;
   const size_t a_row = t->a_row, a_col = t->a_col, b_panel = t->b_panel, wide = panels * FMI_NV;
@@ -51,7 +53,7 @@ FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
   for (size_t i = 0; i < rows; i++) {
 #pragma GCC unroll 16
     for (size_t j = 0; j < wide; j++) {
-      sum[i * wide + j] = t->from ? vec_load(t->from + i * t->from_row + j * FMI_LANES_OF_VEC) : vec_splat(0);
+      sum[i * wide + j] = t->from ? vec_load(t->from + i * t->from_row + j * FMI_VEC) : vec_splat(0);
     }
   }
   for (size_t p = t->k; p > 0; p--) {
@@ -63,7 +65,7 @@ FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
 #pragma GCC unroll 8
         for (size_t j = 0; j < FMI_NV; j++) {
           vec *s = &sum[i * wide + q * FMI_NV + j];
-          *s = vec_mad(ai, vec_load(b + q * b_panel + j * FMI_LANES_OF_VEC), *s);
+          *s = vec_mad(ai, vec_load(b + q * b_panel + j * FMI_VEC), *s);
         }
       }
     }
@@ -75,31 +77,57 @@ FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
 #pragma GCC unroll 16
     for (size_t j = 0; j < wide; j++) {
       vec s = sum[i * wide + j];
-      if (t->bias) s += vec_load(t->bias + j * FMI_LANES_OF_VEC);
-      vec_store(t->to + i * t->to_row + j * FMI_LANES_OF_VEC, s);
+      if (t->bias) s += vec_load(t->bias + j * FMI_VEC);
+      vec_store(t->to + i * t->to_row + j * FMI_VEC, s);
     }
   }
 }
 
 /* Panels of a tile with few rows: together enough independent chains to hide the latency of one. */
-static inline size_t widest(size_t rows) { return fmi_min(4, FMI_MR / rows); }
+static inline size_t widest(size_t rows) {
+  return fmi_min(4, FMI_MR / rows);
+}
 
 static void run_tile(const tile *t, size_t rows, size_t panels) {
   switch (rows * 8 + panels) {
 #if FMI_MR >= 6
-  case 1 * 8 + 4: tile_of(t, 1, 4); break;
-  case 2 * 8 + 3: tile_of(t, 2, 3); break;
-  case 3 * 8 + 2: tile_of(t, 3, 2); break;
-  case 4 * 8 + 1: tile_of(t, 4, 1); break;
-  case 5 * 8 + 1: tile_of(t, 5, 1); break;
-  case 6 * 8 + 1: tile_of(t, 6, 1); break;
-  case 1 * 8 + 3: tile_of(t, 1, 3); break;
-  case 2 * 8 + 2: tile_of(t, 2, 2); break;
-  case 3 * 8 + 1: tile_of(t, 3, 1); break;
+  case 1 * 8 + 4:
+    tile_of(t, 1, 4);
+    break;
+  case 2 * 8 + 3:
+    tile_of(t, 2, 3);
+    break;
+  case 3 * 8 + 2:
+    tile_of(t, 3, 2);
+    break;
+  case 4 * 8 + 1:
+    tile_of(t, 4, 1);
+    break;
+  case 5 * 8 + 1:
+    tile_of(t, 5, 1);
+    break;
+  case 6 * 8 + 1:
+    tile_of(t, 6, 1);
+    break;
+  case 1 * 8 + 3:
+    tile_of(t, 1, 3);
+    break;
+  case 2 * 8 + 2:
+    tile_of(t, 2, 2);
+    break;
+  case 3 * 8 + 1:
+    tile_of(t, 3, 1);
+    break;
 #endif
-  case 1 * 8 + 2: tile_of(t, 1, 2); break;
-  case 2 * 8 + 1: tile_of(t, 2, 1); break;
-  default: tile_of(t, 1, 1); break;
+  case 1 * 8 + 2:
+    tile_of(t, 1, 2);
+    break;
+  case 2 * 8 + 1:
+    tile_of(t, 2, 1);
+    break;
+  default:
+    tile_of(t, 1, 1);
+    break;
   }
 }
 
@@ -127,7 +155,8 @@ static void run_edge(const tile *t, size_t rows, size_t panels, size_t columns) 
   }
 }
 
-/* Tiles of tile_rows rows over `rows` rows from t on, all n columns; a tile's A is a_tile after the last's. */
+/* Tiles of tile_rows rows over `rows` rows from t on, all n columns; a tile's A is a_tile after the last's.
+ */
 static void run_rows(const tile *t, size_t rows, size_t tile_rows, size_t a_tile, size_t n) {
   for (size_t j = 0; j < n;) {
     const size_t left = fmi_ceil_div(n - j, FMI_NR);
@@ -139,8 +168,10 @@ static void run_rows(const tile *t, size_t rows, size_t tile_rows, size_t a_tile
     if (t->from != NULL) at.from += j;
     if (t->bias != NULL) at.bias += j;
     for (size_t i = 0; i < rows; i += tile_rows) {
-      if (columns == panels * FMI_NR) run_tile(&at, tile_rows, panels);
-      else run_edge(&at, tile_rows, panels, columns);
+      if (columns == panels * FMI_NR)
+        run_tile(&at, tile_rows, panels);
+      else
+        run_edge(&at, tile_rows, panels, columns);
       at.a += a_tile;
       at.to += tile_rows * t->to_row;
       if (t->from != NULL) at.from += tile_rows * t->from_row;
@@ -210,8 +241,10 @@ static void gemm(const fmi_gemm *g) {
     for (size_t i = row; i < row + rows; i++) {
       real *c = g->c + i * g->ldc;
       const real *sum = g->z != NULL ? g->z + i * g->ldz : c;
-      if (g->act != NULL) g->act(c, sum, g->n);
-      else memcpy(c, sum, g->n * sizeof(real));
+      if (g->act != NULL)
+        g->act(c, sum, g->n);
+      else
+        memcpy(c, sum, g->n * sizeof(real));
     }
   }
 }

@@ -6,11 +6,18 @@
 #define FMI_MR 2
 typedef real vec __attribute__((vector_size(16)));
 #ifdef FMI_DOUBLE
-FMI_INLINE vec vec_splat(real x) { return (vec){x, x}; }
+FMI_INLINE vec vec_splat(real x) {
+  return (vec){x, x};
+}
 #else
-FMI_INLINE vec vec_splat(real x) { return (vec){x, x, x, x}; }
+FMI_INLINE vec vec_splat(real x) {
+  return (vec){x, x, x, x};
+}
 #endif
-FMI_INLINE vec vec_mad(vec a, vec b, vec c) { return a * b + c; }
+FMI_INLINE vec vec_mad(vec a, vec b, vec c) {
+  for (size_t i = 0; i < sizeof(vec) / sizeof(real); i++) c[i] = mad(a[i], b[i], c[i]);
+  return c;
+}
 #include "kern/gemm.inc.h"
 
 static void pack_transposed(size_t k, const real *b, size_t b_col, real *packed) {

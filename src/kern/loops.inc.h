@@ -20,7 +20,9 @@
 
 #define FMI_FAR fmi_kern_limits.far
 
-FMI_INLINE real identity_1(real x) { return x; }
+FMI_INLINE real identity_1(real x) {
+  return x;
+}
 FMI_INLINE real identity_d1(real x) {
   (void)x;
   return 1;
@@ -65,19 +67,31 @@ FMI_INLINE real gelu_tanh_d1(real x) {
 
 #define FMI_SELU_SCALE ((real)1.0507009873554805)
 #define FMI_SELU_SCALE_ALPHA ((real)(1.0507009873554805 * 1.6732632423543772))
-FMI_INLINE real selu_1(real x) { return x > 0 ? FMI_SELU_SCALE * x : FMI_SELU_SCALE_ALPHA * expm1_negative(x); }
-FMI_INLINE real selu_d1(real x) { return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_between(x); }
+FMI_INLINE real selu_1(real x) {
+  return x > 0 ? FMI_SELU_SCALE * x : FMI_SELU_SCALE_ALPHA * expm1_negative(x);
+}
+FMI_INLINE real selu_d1(real x) {
+  return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_between(x);
+}
 
-FMI_INLINE real elu_1(real x) { return x > 0 ? x : expm1_negative(x); }
-FMI_INLINE real elu_d1(real x) { return x > 0 ? 1 : exp_between(x); }
+FMI_INLINE real elu_1(real x) {
+  return x > 0 ? x : expm1_negative(x);
+}
+FMI_INLINE real elu_d1(real x) {
+  return x > 0 ? 1 : exp_between(x);
+}
 
 FMI_INLINE real tanh_d1(real x) {
   real e = exp_between(-2 * magnitude(x));
   return 4 * e / ((1 + e) * (1 + e));
 }
 
-FMI_INLINE real relu_1(real x) { return x < 0 ? 0 : x; }
-FMI_INLINE real relu_d1(real x) { return x > 0 ? 1 : 0; }
+FMI_INLINE real relu_1(real x) {
+  return x < 0 ? 0 : x;
+}
+FMI_INLINE real relu_d1(real x) {
+  return x > 0 ? 1 : 0;
+}
 
 /* tanh(log(1 + e)) = w / (w + 2), w = e (e + 2), e = exp(x), which is clamped before e^2 overflows. */
 FMI_INLINE real mish_1(real x) {
@@ -93,10 +107,12 @@ FMI_INLINE real mish_d1(real x) {
   return rest * mad(4 * near * e * (1 + e), rest, w);
 }
 
-#define FMI_ACTIVATION(name)                                                                              \
-  static void act_##name(real *y, const real *x, size_t n) { FMI_EACH(i, n) y[i] = name##_1(x[i]); }      \
-  static void act_##name##_d(real *dx, const real *dy, const real *x, size_t n) {                         \
-    FMI_EACH(i, n) dx[i] = dy[i] * name##_d1(x[i]);                                                       \
+#define FMI_ACTIVATION(name)                                                                                 \
+  static void act_##name(real *y, const real *x, size_t n) {                                                 \
+    FMI_EACH(i, n) y[i] = name##_1(x[i]);                                                                    \
+  }                                                                                                          \
+  static void act_##name##_d(real *dx, const real *dy, const real *x, size_t n) {                            \
+    FMI_EACH(i, n) dx[i] = dy[i] * name##_d1(x[i]);                                                          \
   }
 FMI_ACTIVATION(identity)
 FMI_ACTIVATION(silu)
@@ -110,7 +126,9 @@ FMI_ACTIVATION(mish)
 
 /* ---- trigonometry and noise ----------------------------------------------------------------------- */
 
-static void sin_cos(real *s, real *c, const real *x, size_t n) { FMI_EACH(i, n) sincos_1(x[i], &s[i], &c[i]); }
+static void sin_cos(real *s, real *c, const real *x, size_t n) {
+  FMI_EACH(i, n) sincos_1(x[i], &s[i], &c[i]);
+}
 
 static void normal(real *restrict out, const uint32_t *restrict words, size_t n) {
   FMI_EACH(i, n / 2) {
@@ -128,8 +146,12 @@ static void normal(real *restrict out, const uint32_t *restrict words, size_t n)
 
 /* ---- arithmetic ----------------------------------------------------------------------------------- */
 
-static void add(real *y, const real *x, size_t n) { FMI_EACH(i, n) y[i] += x[i]; }
-static void mul(real *y, const real *a, const real *b, size_t n) { FMI_EACH(i, n) y[i] = a[i] * b[i]; }
+static void add(real *y, const real *x, size_t n) {
+  FMI_EACH(i, n) y[i] += x[i];
+}
+static void mul(real *y, const real *a, const real *b, size_t n) {
+  FMI_EACH(i, n) y[i] = a[i] * b[i];
+}
 static void mul_add(real *y, const real *a, const real *b, size_t n) {
   FMI_EACH(i, n) y[i] = mad(a[i], b[i], y[i]);
 }
@@ -220,15 +242,15 @@ static double sum_squares(const real *x, size_t n) {
 }
 
 /* The table of whoever includes this: `pack` and `gemm` are theirs. */
-#define FMI_KERNELS(name_, isa_)                                                                          \
-  {                                                                                                       \
-    .name = (name_), .isa = (isa_), .pack = pack, .gemm = gemm,                                           \
-    .act = {act_identity, act_silu, act_gelu, act_gelu_tanh, act_selu, act_elu, act_tanh, act_relu,       \
-            act_mish},                                                                                    \
-    .act_d = {act_identity_d, act_silu_d, act_gelu_d, act_gelu_tanh_d, act_selu_d, act_elu_d, act_tanh_d, \
-              act_relu_d, act_mish_d},                                                                    \
-    .sincos = sin_cos, .normal = normal, .add = add, .mul = mul, .mul_add = mul_add, .ema = ema,          \
-    .layer_norm = layer_norm, .layer_norm_d = layer_norm_d, .adamw = adamw, .sum_squares = sum_squares,   \
+#define FMI_KERNELS(name_, isa_)                                                                             \
+  {                                                                                                          \
+    .name = (name_), .isa = (isa_), .pack = pack,                                                            \
+    .gemm = gemm, .act = {act_identity, act_silu, act_gelu, act_gelu_tanh, act_selu,                         \
+                          act_elu,      act_tanh, act_relu, act_mish},                                       \
+    .act_d = {act_identity_d, act_silu_d, act_gelu_d, act_gelu_tanh_d, act_selu_d,                           \
+              act_elu_d,      act_tanh_d, act_relu_d, act_mish_d},                                           \
+    .sincos = sin_cos, .normal = normal, .add = add, .mul = mul, .mul_add = mul_add, .ema = ema,             \
+    .layer_norm = layer_norm, .layer_norm_d = layer_norm_d, .adamw = adamw, .sum_squares = sum_squares,      \
   }
 
 #endif

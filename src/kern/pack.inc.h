@@ -16,11 +16,14 @@ static void pack_panel(size_t k, size_t columns, const real *b, size_t b_row, si
 static void pack(size_t k, size_t n, const real *b, size_t b_row, size_t b_col, real *packed) {
   for (size_t j = 0; j < n; j += FMI_NR, packed += k * FMI_NR) {
     const real *panel = b + j * b_col;
-    if (n - j < FMI_NR) pack_panel(k, n - j, panel, b_row, b_col, packed);
+    if (n - j < FMI_NR)
+      pack_panel(k, n - j, panel, b_row, b_col, packed);
     else if (b_col == 1) {
       for (size_t p = 0; p < k; p++) memcpy(packed + p * FMI_NR, panel + p * b_row, FMI_NR * sizeof(real));
-    } else if (b_row == 1) FMI_PACK_TRANSPOSED(k, panel, b_col, packed);
-    else pack_panel(k, FMI_NR, panel, b_row, b_col, packed);
+    } else if (b_row == 1)
+      FMI_PACK_TRANSPOSED(k, panel, b_col, packed);
+    else
+      pack_panel(k, FMI_NR, panel, b_row, b_col, packed);
   }
 }
 

@@ -20,15 +20,15 @@ static void find_tables(void) {
   tables[n_tables++] = fmi_kernels_get(FM_ISA_PLAIN);
   if (fmi_kernels_get(FM_ISA_AVX2) != NULL) tables[n_tables++] = fmi_kernels_get(FM_ISA_AVX2);
 }
-#define EACH_TABLE(k)                                                                                     \
-  for (size_t table_ = 0; table_ < n_tables; table_++)                                                    \
+#define EACH_TABLE(k)                                                                                        \
+  for (size_t table_ = 0; table_ < n_tables; table_++)                                                       \
     for (const fmi_kernels *k = tables[table_]; k != NULL; k = NULL)
 
-#define CLOSE(got, want, tolerance)                                                                       \
-  do {                                                                                                    \
-    double got_ = (got), want_ = (want), tolerance_ = (tolerance);                                        \
-    ck_assert_msg(fabs(got_ - want_) <= tolerance_, "%s = %.17g, expected %.17g within %g", #got, got_,   \
-                  want_, tolerance_);                                                                     \
+#define CLOSE(got, want, tolerance)                                                                          \
+  do {                                                                                                       \
+    double got_ = (got), want_ = (want), tolerance_ = (tolerance);                                           \
+    ck_assert_msg(fabs(got_ - want_) <= tolerance_, "%s = %.17g, expected %.17g within %g", #got, got_,      \
+                  want_, tolerance_);                                                                        \
   } while (0)
 #define SAME(a, b, n) ck_assert_msg(memcmp(a, b, (n) * sizeof(real)) == 0, "bits differ: %s, %s", #a, #b)
 
@@ -53,15 +53,24 @@ static real *block(size_t n) { /* aligned, with room behind, filled with a value
 static double reference(uint32_t act, double x) {
   const double alpha = 1.6732632423543772, lambda = 1.0507009873554805;
   switch (act) {
-  case FM_ACT_SILU: return x < -700 ? 0 : x / (1 + exp(-x));
-  case FM_ACT_GELU: return 0.5 * x * erfc(-x / sqrt(2));
-  case FM_ACT_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
-  case FM_ACT_SELU: return lambda * (x > 0 ? x : alpha * expm1(x));
-  case FM_ACT_ELU: return x > 0 ? x : expm1(x);
-  case FM_ACT_TANH: return tanh(x);
-  case FM_ACT_RELU: return x > 0 ? x : 0;
-  case FM_ACT_MISH: return x * tanh(log1p(exp(x)));
-  default: return x;
+  case FM_ACT_SILU:
+    return x < -700 ? 0 : x / (1 + exp(-x));
+  case FM_ACT_GELU:
+    return 0.5 * x * erfc(-x / sqrt(2));
+  case FM_ACT_GELU_TANH:
+    return x / (1 + exp(-2 * sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+  case FM_ACT_SELU:
+    return lambda * (x > 0 ? x : alpha * expm1(x));
+  case FM_ACT_ELU:
+    return x > 0 ? x : expm1(x);
+  case FM_ACT_TANH:
+    return tanh(x);
+  case FM_ACT_RELU:
+    return x > 0 ? x : 0;
+  case FM_ACT_MISH:
+    return x * tanh(log1p(exp(x)));
+  default:
+    return x;
   }
 }
 
@@ -70,9 +79,9 @@ START_TEST(activations_known) {
     uint32_t act;
     double x, y;
   } known[] = {
-      {FM_ACT_SELU, -1, -1.1113307378125625}, {FM_ACT_SELU, 1, 1.0507009873554805},
-      {FM_ACT_SILU, -1, -.2689414213699951},  {FM_ACT_ELU, -1, -.6321205588285577},
-      {FM_ACT_GELU, -1, -.15865525393145702}, {FM_ACT_GELU_TANH, -1, -.15880800939172324},
+      {FM_ACT_SELU, -1, -1.1113307378125625},   {FM_ACT_SELU, 1, 1.0507009873554805},
+      {FM_ACT_SILU, -1, -.2689414213699951},    {FM_ACT_ELU, -1, -.6321205588285577},
+      {FM_ACT_GELU, -1, -.15865525393145702},   {FM_ACT_GELU_TANH, -1, -.15880800939172324},
       {FM_ACT_GELU_TANH, 1, .8411919906082768},
   };
   EACH_TABLE(k) {
@@ -85,7 +94,8 @@ START_TEST(activations_known) {
 }
 END_TEST
 
-START_TEST(activations) { /* relative in the tails: only the rounding of the argument grows, with x^3 at most */
+START_TEST(
+    activations) { /* relative in the tails: only the rounding of the argument grows, with x^3 at most */
   enum { N = 4001 };
   real *x = block(N), *y = block(N), *d = block(N), *one = block(N);
   for (size_t i = 0; i < N; i++) {
@@ -112,20 +122,25 @@ START_TEST(activations) { /* relative in the tails: only the rounding of the arg
 END_TEST
 
 START_TEST(activations_extreme) {
-  const real in[] = {(real)INFINITY, (real)-INFINITY, (real)NAN, (real)1e30, (real)-1e30, (real)1e-42, 0, 100, -100};
+  const real in[] = {
+      (real)INFINITY, (real)-INFINITY, (real)NAN, (real)1e30, (real)-1e30, (real)1e-42, 0, 100, -100};
   enum { N = FMI_COUNT(in) };
   EACH_TABLE(k) {
     for (uint32_t a = 0; a < FMI_N_ACT; a++) {
       const bool flat = a == FM_ACT_TANH; /* its ends: -1, 1 */
       const double top = flat ? 1 : a == FM_ACT_SELU ? 1.0507009873554805 * 1e30 : 1e30;
-      const double low = a == 0 ? -1e30 : a == FM_ACT_SELU ? -1.0507009873554805 * 1.6732632423543772
-                         : a == FM_ACT_ELU || flat ? -1 : 0;
+      const double low = a == 0                    ? -1e30
+                         : a == FM_ACT_SELU        ? -1.0507009873554805 * 1.6732632423543772
+                         : a == FM_ACT_ELU || flat ? -1
+                                                   : 0;
       real y[N], d[N], one[N];
       for (size_t i = 0; i < N; i++) one[i] = 1;
       k->act[a](y, in, N);
       k->act_d[a](d, one, in, N);
-      if (flat) ck_assert(y[0] == 1);
-      else ck_assert(isinf(y[0]) && y[0] > 0);
+      if (flat)
+        ck_assert(y[0] == 1);
+      else
+        ck_assert(isinf(y[0]) && y[0] > 0);
       if (a != 0) CLOSE(y[1], low, 2 * EPS * fabs(low) + 1e-30);
       ck_assert(isnan(y[2]));
       CLOSE(y[3], top, 2 * EPS * top);
@@ -308,8 +323,13 @@ START_TEST(adamw_steps) {
     for (size_t i = 0; i < N; i++) P[i] = p[i];
     for (int t = 1; t <= STEPS; t++) {
       const double rate = 1e-2, wd = 0.1, scale = 0.5, b1 = 0.9, b2 = 0.999, eps = 1e-8;
-      const fmi_adamw step = {(real)b1, (real)b2, (real)eps, (real)(rate / (1 - pow(b1, t))),
-                              (real)(1 / sqrt(1 - pow(b2, t))), (real)(rate * wd), (real)scale};
+      const fmi_adamw step = {(real)b1,
+                              (real)b2,
+                              (real)eps,
+                              (real)(rate / (1 - pow(b1, t))),
+                              (real)(1 / sqrt(1 - pow(b2, t))),
+                              (real)(rate * wd),
+                              (real)scale};
       fill(g, N, 100 + (uint64_t)t);
       k->adamw(p, m, v, g, N, &step);
       for (size_t i = 0; i < N; i++) { /* as torch.optim.AdamW writes it */
@@ -361,7 +381,8 @@ END_TEST
 static void check_product(const fmi_kernels *kernels, size_t m, size_t n, size_t k, uint32_t variant) {
   const bool transposed = variant & 1, accumulate = variant & 2, epilogue = variant & 8;
   const size_t ld = n + 3, ldz = n + 5, a_row = transposed ? 1 : k + 2, a_col = transposed ? m + 1 : 1;
-  real *a = block((m + 1) * (k + 2)), *b = block(k * n), *bias = block(n), *packed = block(fmi_packed_count(k, n));
+  real *a = block((m + 1) * (k + 2)), *b = block(k * n), *bias = block(n),
+       *packed = block(fmi_packed_count(k, n));
   real *c = block(m * ld), *z = block(m * ldz), *before = block(m * ld), *act = block(n);
   fill(a, (m + 1) * (k + 2), 10);
   fill(b, k * n, 11);
@@ -369,7 +390,8 @@ static void check_product(const fmi_kernels *kernels, size_t m, size_t n, size_t
   fill(c, m * ld, 13);
   memcpy(before, c, m * ld * sizeof *c);
   kernels->pack(k, n, b, n, 1, packed);
-  fmi_gemm g = {.m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_col = a_col, .b = packed, .c = c, .ldc = ld};
+  fmi_gemm g = {
+      .m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_col = a_col, .b = packed, .c = c, .ldc = ld};
   g.accumulate = accumulate;
   if (variant & 4) g.bias = bias;
   if (epilogue) g.z = z, g.ldz = ldz, g.act = kernels->act[FM_ACT_SILU];
@@ -398,14 +420,16 @@ static void check_product(const fmi_kernels *kernels, size_t m, size_t n, size_t
 }
 
 START_TEST(products) {
-  static const size_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 12, 23, 24, 25, 53}, depths[] = {0, 1, 2, 17, 256, 300},
+  static const size_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 12, 23, 24, 25, 53},
+                      depths[] = {0, 1, 2, 17, 256, 300},
                       columns[] = {0, 1, 2, 15, 16, 17, 31, 33, 48, 64, 77};
   EACH_TABLE(kernels) {
     uint32_t variant = 0;
     for (size_t i = 0; i < FMI_COUNT(rows); i++) {
       for (size_t j = 0; j < FMI_COUNT(columns); j++) {
         for (size_t l = 0; l < FMI_COUNT(depths); l++) {
-          for (uint32_t v = 0; v < 3; v++) check_product(kernels, rows[i], columns[j], depths[l], variant++ * 5 % 16);
+          for (uint32_t v = 0; v < 3; v++)
+            check_product(kernels, rows[i], columns[j], depths[l], variant++ * 5 % 16);
         }
       }
     }
@@ -445,7 +469,8 @@ START_TEST(product_bits) { /* rows alone, columns apart, A transposed, the chain
   }
   EACH_TABLE(k) {
     k->pack(K, N, b, N, 1, packed);
-    const fmi_gemm whole = {.m = M, .n = N, .k = K, .a = a, .a_row = K, .a_col = 1, .b = packed, .c = c, .ldc = N};
+    const fmi_gemm whole = {
+        .m = M, .n = N, .k = K, .a = a, .a_row = K, .a_col = 1, .b = packed, .c = c, .ldc = N};
     k->gemm(&whole);
     fmi_gemm g = whole;
     g.c = d;
@@ -509,7 +534,8 @@ START_TEST(blas) {
     for (size_t i = 0; i < M; i++) {
       for (size_t j = 0; j < N; j++) {
         double sum = more ? before[i * LD + j] : 0;
-        for (size_t p = 0; p < K; p++) sum += (double)a[ta ? p * LD + i : i * LD + p] * b[tb ? j * LD + p : p * LD + j];
+        for (size_t p = 0; p < K; p++)
+          sum += (double)a[ta ? p * LD + i : i * LD + p] * b[tb ? j * LD + p : p * LD + j];
         CLOSE(c[i * LD + j], sum, 20 * EPS);
       }
     }
@@ -530,8 +556,21 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {
-      activations_known, activations, activations_extreme, elements_stand_alone, sines, normals, arithmetic,
-      layer_norms, adamw_steps, packing, products, product_in_place_epilogue, product_bits, blas, dispatch,
+      activations_known,
+      activations,
+      activations_extreme,
+      elements_stand_alone,
+      sines,
+      normals,
+      arithmetic,
+      layer_norms,
+      adamw_steps,
+      packing,
+      products,
+      product_in_place_epilogue,
+      product_bits,
+      blas,
+      dispatch,
   };
   find_tables();
   Suite *suite = suite_create("kern");

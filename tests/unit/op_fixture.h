@@ -111,6 +111,8 @@ static inline bench bench_open(const example *e, const fmi_kernels *kernels, siz
   b.t = new_block(rows, sizeof *b.t), b.dt = new_block(rows, sizeof *b.dt);
   b.labels = new_block(rows * OUTSIDE_CLASSES, sizeof *b.labels);
   fill_reals(b.params, b.node.n_params, 1);
+  for (size_t i = 0; i < b.node.n_params && b.node.weight_in > 0; i++) /* sums of the size of their terms */
+    b.params[i] *= (real)(1.5 / sqrt((double)b.node.weight_in));
   fill_reals(b.x, rows * OUTSIDE_DIM, 2);
   fill_reals(b.dx, rows * OUTSIDE_DIM, 3);
   fill_reals(b.cond, rows * OUTSIDE_COND, 4);
