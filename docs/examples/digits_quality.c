@@ -81,7 +81,8 @@ static digits read_digits(const char *image_file, const char *label_file) {
   return d;
 }
 
-static void write_bytes(const char *dir, const char *name, const char *shape, const unsigned char *bytes, size_t n) {
+static void write_bytes(const char *dir, const char *name, const char *shape, const unsigned char *bytes,
+                        size_t n) {
   char path[4096], header[NPY_HEADER + 1];
   snprintf(path, sizeof path, "%s/%s", dir, name);
   snprintf(header, sizeof header, "%-117s\n", shape); /* after the ten bytes of magic, version and length */
@@ -197,7 +198,8 @@ static digits draw(const char *model_file) {
   for (int i = 0; i < SAMPLES; i++) d.labels[i] = i * CLASSES / SAMPLES;
   fm_status status = fm_model_load(ctx, model_file, &model);
   const fm_net *net = status == FM_OK ? fm_model_net(model) : NULL;
-  if (net && (fm_net_dim(net) != PIXELS || fm_net_n_class_columns(net) != 1 || fm_net_n_classes(net, 0) != CLASSES))
+  if (net &&
+      (fm_net_dim(net) != PIXELS || fm_net_n_class_columns(net) != 1 || fm_net_n_classes(net, 0) != CLASSES))
     fail(model_file, "not a model of the digits with their labels");
   if (status == FM_OK) /* 20 Euler steps: the default */
     status = fm_sample(ctx, model, 0, 0, d.labels, NULL, SAMPLES, d.pixels);
@@ -221,8 +223,8 @@ static int measure(const char *model_file, const char *dir, int check) {
   compare(&test, &train, &real_recognised, &real_median);
   double energy = energy_distance(&drawn, &test), real_energy = energy_distance(&train, &test);
   double energy_ratio = energy / real_energy, distance_ratio = median / real_median;
-  printf("quality   %.1f %% recognised as their class (real digits: %.1f %%); energy distance %.2f times that of "
-         "real digits (%.3f, %.3f); nearest training digit at %.2f of a real one's distance\n",
+  printf("quality   %.1f %% recognised as their class (real digits: %.1f %%); energy distance %.2f times "
+         "real digits' (%.3f, %.3f); nearest training digit at %.2f of a real one's distance\n",
          100 * recognised, 100 * real_recognised, energy_ratio, energy, real_energy, distance_ratio);
   free_digits(&train);
   free_digits(&test);
@@ -230,9 +232,8 @@ static int measure(const char *model_file, const char *dir, int check) {
   int good = recognised >= LEAST_RECOGNISED && energy_ratio <= MOST_ENERGY_RATIO &&
              distance_ratio >= LEAST_DISTANCE_RATIO;
   if (check && !good)
-    fprintf(stderr, "digits_quality: wanted at least %.0f %% recognised, at most %.1f times the energy distance and at "
-                    "least %.1f of the distance\n",
-            100 * LEAST_RECOGNISED, MOST_ENERGY_RATIO, LEAST_DISTANCE_RATIO);
+    fprintf(stderr, "digits_quality: the limits are %.0f %%, %.1f times and %.1f\n", 100 * LEAST_RECOGNISED,
+            MOST_ENERGY_RATIO, LEAST_DISTANCE_RATIO);
   return check && !good;
 }
 

@@ -97,7 +97,9 @@ const char *args_nearest(const char *word, const char *(*candidate)(const void *
   return nearest;
 }
 
-static const char *option_name(const void *list, size_t i) { return ((const option *)list)[i].name; }
+static const char *option_name(const void *list, size_t i) {
+  return ((const option *)list)[i].name;
+}
 
 static int unknown_option(const command *c, const char *argument) {
   const char *nearest = args_nearest(argument + strspn(argument, "-"), option_name, c->options, c->n_options);
@@ -152,15 +154,21 @@ static int set_choice(const command *c, const option *o, const char *text, uint3
 static int set_value(const command *c, const option *o, const char *text, void *values) {
   void *target = (char *)values + o->offset;
   switch (o->kind) {
-  case OPTION_FLAG: *(bool *)target = true; return -1;
+  case OPTION_FLAG:
+    *(bool *)target = true;
+    return -1;
   case OPTION_TEXT:
     if (!*text) return args_wrong(c, "--%s: the value is empty", o->name);
     *(const char **)target = text;
     return -1;
-  case OPTION_COUNT: return set_count(c, o, text, target);
-  case OPTION_REAL: return set_real(c, o, text, target);
-  case OPTION_CHOICE: return set_choice(c, o, text, target);
-  case OPTION_HEADING: break;
+  case OPTION_COUNT:
+    return set_count(c, o, text, target);
+  case OPTION_REAL:
+    return set_real(c, o, text, target);
+  case OPTION_CHOICE:
+    return set_choice(c, o, text, target);
+  case OPTION_HEADING:
+    break;
   }
   return EXIT_USAGE;
 }

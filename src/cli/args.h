@@ -15,10 +15,10 @@ typedef enum option_kind {
 
 typedef struct option {
   option_kind kind;
-  char letter;       /* '\0': none */
-  const char *name;  /* without its dashes */
-  const char *value; /* what the help calls the value ("FILE"); the words of a choice ("euler|dopri5") */
-  size_t offset;     /* of the member in the command's struct that it sets */
+  char letter;        /* '\0': none */
+  const char *name;   /* without its dashes */
+  const char *value;  /* what the help calls the value ("FILE"); the words of a choice ("euler|dopri5") */
+  size_t offset;      /* of the member in the command's struct that it sets */
   double least, most; /* for numbers, both ends allowed; both 0: any */
   const char *help;
 } option;

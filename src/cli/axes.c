@@ -74,12 +74,14 @@ static ticks horizontal_ticks(const axis *a, int pixels) {
 }
 
 double plot_place(const axis *a, double value) {
-  double part = a->logarithmic ? log(value / a->low) / log(a->high / a->low)
-                               : (value - a->low) / (a->high - a->low);
+  double part =
+      a->logarithmic ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
   return a->from + part * (a->to - a->from);
 }
 
-static int nearest(double pixel) { return (int)floor(pixel + .5); }
+static int nearest(double pixel) {
+  return (int)floor(pixel + .5);
+}
 
 void plot_axes(canvas *c, axis *x, axis *y, const char *title, int right) {
   y->from = c->height - MARGIN - FONT_HEIGHT - GAP - (x->title ? FONT_HEIGHT + GAP : 0);

@@ -104,9 +104,12 @@ bool cli_parse_number(const char *text, double *value) {
 }
 
 const char *cli_count_text(char buffer[24], double count) {
-  if (count < 1e4) snprintf(buffer, 24, "%.0f", count);
-  else if (count < 1e6) snprintf(buffer, 24, "%.*f k", count < 1e5, count / 1e3);
-  else snprintf(buffer, 24, "%.2f M", count / 1e6);
+  if (count < 1e4)
+    snprintf(buffer, 24, "%.0f", count);
+  else if (count < 1e6)
+    snprintf(buffer, 24, "%.*f k", count < 1e5, count / 1e3);
+  else
+    snprintf(buffer, 24, "%.2f M", count / 1e6);
   return buffer;
 }
 

@@ -17,7 +17,7 @@ typedef struct csv {
   table *t;
   char *line; /* the line being read, cut into cells in place */
   size_t line_capacity;
-  size_t number; /* of the line, from 1 */
+  size_t number;  /* of the line, from 1 */
   char separator; /* '\0' until the first line was seen; ' ' is any run of blanks */
   cell *cells;
   size_t n_cells, cells_capacity;
@@ -25,7 +25,9 @@ typedef struct csv {
   size_t values_capacity;
 } csv;
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 /* ---- lines ----------------------------------------------------------------------------------------- */
 
@@ -200,8 +202,9 @@ static int has_names(const csv *c) {
   if (names == 0) return 0;
   if (numbers == 0) return 1;
   char hint[160];
-  snprintf(hint, sizeof hint, "Column %zu of that line is a number. If the line holds names, quote it: \"%.40s\"",
-           number_at + 1, c->cells[number_at].text);
+  snprintf(hint, sizeof hint,
+           "Column %zu of that line is a number. If the line holds names, quote it: \"%.40s\"", number_at + 1,
+           c->cells[number_at].text);
   fail_not_number(c, name_at, hint);
   return -1;
 }
@@ -223,8 +226,8 @@ static bool add_row(csv *c) {
   table *t = c->t;
   if (t->n_columns == 0) t->n_columns = c->n_cells;
   if (c->n_cells != t->n_columns)
-    return cli_fail(t->name, NULL, "line %zu has %zu cell%s, the lines before have %zu", c->number, c->n_cells,
-                    c->n_cells == 1 ? "" : "s", t->n_columns);
+    return cli_fail(t->name, NULL, "line %zu has %zu cell%s, the lines before have %zu", c->number,
+                    c->n_cells, c->n_cells == 1 ? "" : "s", t->n_columns);
   size_t used = t->n_rows * t->n_columns;
   t->cells = cli_grow(t->cells, &c->values_capacity, used + c->n_cells, sizeof *t->cells);
   for (size_t i = 0; i < c->n_cells; i++) {

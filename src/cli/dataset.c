@@ -99,11 +99,14 @@ bool conditions_read(const char *file, size_t n_rows, bool one_is_enough, condit
   size_t n = t.n_rows * t.n_columns;
   conditions c = {cli_alloc(n, sizeof(float)), t.n_columns};
   for (size_t i = 0; i < n; i++) c.values[i] = (float)t.cells[i];
-  bool ok = ((one_is_enough && t.n_rows == 1) || check_row_count(&t, n_rows)) && check_precision(&t, c.values);
+  bool ok =
+      ((one_is_enough && t.n_rows == 1) || check_row_count(&t, n_rows)) && check_precision(&t, c.values);
   if (n_read) *n_read = t.n_rows;
   table_free(&t);
-  if (ok) *out = c;
-  else free(c.values);
+  if (ok)
+    *out = c;
+  else
+    free(c.values);
   return ok;
 }
 
@@ -115,8 +118,10 @@ bool dataset_read(const char *data, const char *label_file, const char *cond_fil
   d.n_train = ok ? d.rows.n_rows : 0;
   ok = ok && (!label_file || labels_read(label_file, d.rows.n_rows, &d.labels));
   ok = ok && (!cond_file || conditions_read(cond_file, d.rows.n_rows, false, &d.cond, NULL));
-  if (ok) *out = d;
-  else dataset_free(&d);
+  if (ok)
+    *out = d;
+  else
+    dataset_free(&d);
   return ok;
 }
 

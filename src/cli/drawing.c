@@ -15,7 +15,8 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
                                              : NULL;
   if (!cli_check(ctx, status, model_file, hint)) return false;
   d->dim = fm_net_dim(fm_model_net(d->model));
-  if (cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL)) return true;
+  if (cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
+    return true;
   drawing_end(d);
   return false;
 }
@@ -114,13 +115,15 @@ static bool make_cond(drawing *d, const char *text) {
   if (dim == 0) return cli_fail("--cond", NULL, "this model was trained without conditions");
   conditions given = {cli_alloc(dim, sizeof(float)), dim};
   size_t n_numbers = parse_list(text, given.values, dim);
-  if (n_numbers > 0) given.n_columns = n_numbers;
+  if (n_numbers > 0)
+    given.n_columns = n_numbers;
   else {
     free(given.values);
     if (!conditions_read(text, d->n, true, &given, &n_given)) return false;
   }
-  bool ok = given.n_columns == dim || cli_fail("--cond", NULL, "this model's conditions have %zu number%s, not %zu",
-                                               dim, dim == 1 ? "" : "s", given.n_columns);
+  bool ok =
+      given.n_columns == dim || cli_fail("--cond", NULL, "this model's conditions have %zu number%s, not %zu",
+                                         dim, dim == 1 ? "" : "s", given.n_columns);
   if (ok) {
     d->cond = cli_alloc(d->n * dim, sizeof *d->cond);
     for (size_t i = 0; i < d->n; i++)
@@ -139,7 +142,8 @@ static bool check_given(const drawing *d, const char *label, const char *cond) {
     return cli_fail(d->name, "Say --label K or --label each.",
                     "it was trained without label dropout and can't draw without a class");
   if (fm_net_cond_dim(net) && !cond)
-    return cli_fail(d->name, "Say --cond.", "it was trained without label dropout and can't draw without a condition");
+    return cli_fail(d->name, "Say --cond.",
+                    "it was trained without label dropout and can't draw without a condition");
   return true;
 }
 
@@ -161,9 +165,9 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
   size_t n_columns = fm_net_n_class_columns(net), cond_dim = fm_net_cond_dim(net), most = rows_per_call(d);
   for (size_t done = 0; done < n; done += most) {
     size_t row = first + done, count = n - done < most ? n - done : most;
-    fm_status status = fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row,
-                                           d->labels ? d->labels + row * n_columns : NULL,
-                                           d->cond ? d->cond + row * cond_dim : NULL, count, out + done * d->dim);
+    fm_status status = fm_sampler_draw_f64(
+        d->ctx, d->sampler, d->seed, d->first_row + row, d->labels ? d->labels + row * n_columns : NULL,
+        d->cond ? d->cond + row * cond_dim : NULL, count, out + done * d->dim);
     if (status == FM_STOPPED) return EXIT_INTERRUPTED;
     if (!cli_check(d->ctx, status, "sampling", NULL)) return EXIT_FAILURE;
     progress_show(&d->progress, row + count, NAN);

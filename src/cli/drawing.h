@@ -13,10 +13,10 @@ typedef struct drawing {
   size_t dim;
   size_t n; /* rows to draw; the caller sets it, and the two below */
   uint64_t seed, first_row;
-  int32_t *labels;  /* [n][class columns]; NULL: none asked for */
-  float *cond;      /* [n][cond_dim]; NULL: none given */
-  int32_t *shown;   /* [n]: the classes of the column drawn with 'each', for pictures; NULL: none */
-  uint32_t n_shown; /* how many there are */
+  int32_t *labels;   /* [n][class columns]; NULL: none asked for */
+  float *cond;       /* [n][cond_dim]; NULL: none given */
+  int32_t *shown;    /* [n]: the classes of the column drawn with 'each', for pictures; NULL: none */
+  uint32_t n_shown;  /* how many there are */
   progress progress; /* for the caller to begin */
 } drawing;
 
@@ -26,7 +26,7 @@ void drawing_end(drawing *d);
 /* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
    between; cond numbers with commas between, or a file. Either may be NULL. A failure is reported. */
 bool drawing_conditions(drawing *d, const char *label, const char *cond);
-/* Draws rows first .. first + n of this drawing: out [n][dim]. Returns an exit code; a failure is reported. */
+/* Draws rows first .. first + n of the drawing: out [n][dim]. Returns an exit code; reports a failure. */
 int drawing_rows(drawing *d, size_t first, size_t n, double *out);
 
 #endif

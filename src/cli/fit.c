@@ -58,14 +58,15 @@ static fm_status create_trainer(fit *f, const dataset *d) {
 
   fm_status status = fm_path_create(f->ctx, o->path, &path);
   if (status == FM_OK)
-    status = fm_normaliser_fit_f64(f->ctx, o->normalise, d->rows.cells, d->n_train, d->rows.n_columns, &normaliser);
+    status = fm_normaliser_fit_f64(f->ctx, o->normalise, d->rows.cells, d->n_train, d->rows.n_columns,
+                                   &normaliser);
   if (status == FM_OK && d->cond.values)
     status = fm_normaliser_fit(f->ctx, FM_NORMALISE_COLUMNS, d->cond.values, d->n_train, d->cond.n_columns,
                                &cond_normaliser);
   if (status == FM_OK) status = fm_optimizer_create(f->ctx, &optimizer_options, &optimizer);
   if (status == FM_OK)
-    status = fm_trainer_create(f->ctx, f->net, path, NULL, normaliser, cond_normaliser, optimizer, NULL, &options,
-                               &f->trainer);
+    status = fm_trainer_create(f->ctx, f->net, path, NULL, normaliser, cond_normaliser, optimizer, NULL,
+                               &options, &f->trainer);
   fm_path_destroy(path);
   fm_normaliser_destroy(normaliser);
   fm_normaliser_destroy(cond_normaliser);

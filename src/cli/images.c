@@ -5,11 +5,11 @@
 #include <math.h>
 #include <stdio.h>
 
-#define SHEET_SIDE 1000  /* what the longer side comes near to */
-#define IMAGE_SIDE 160   /* an image is not scaled beyond this */
-#define LINE 2           /* between images, at least */
-#define MOST_PIXELS 1e8
-#define NAME_GAP 6       /* around the classes' names */
+#define SHEET_SIDE 1000 /* what the longer side comes near to */
+#define IMAGE_SIDE 160  /* an image is not scaled beyond this */
+#define LINE 2          /* between images, at least */
+#define NAME_GAP 6      /* around the classes' names */
+#define MOST_PIXELS 1e8 /* of a sheet */
 
 static const colour line_colour = {0x33, 0x3b, 0x49}, name_colour = {0xe2, 0xe8, 0xf0};
 
@@ -72,14 +72,15 @@ static void find_range(image_sheet *s, const double *images, size_t n) {
   if (s->low >= s->high) s->high = s->low + 1;
 }
 
-bool plot_images(const image_sheet *sheet, const double *images, const int32_t *labels, size_t n, canvas *out) {
+bool plot_images(const image_sheet *sheet, const double *images, const int32_t *labels, size_t n,
+                 canvas *out) {
   image_sheet s = *sheet;
   layout l = lay_out(&s, labels, n);
   double step_x = (double)s.width * l.scale + l.line, step_y = (double)s.height * l.scale + l.line;
   double width = l.left + (double)l.columns * step_x, height = l.line + (double)l.rows * step_y;
   if (width * height > MOST_PIXELS)
-    return cli_fail("picture", "Draw fewer rows with -n, or write .npy.", "%zu images would take %.0f by %.0f pixels",
-                    n, width, height);
+    return cli_fail("picture", "Draw fewer rows with -n, or write .npy.",
+                    "%zu images would take %.0f by %.0f pixels", n, width, height);
   if (!(s.low < s.high)) find_range(&s, images, n);
   *out = canvas_create((int)width, (int)height, line_colour);
   size_t row = 0, column = 0;
@@ -90,8 +91,8 @@ bool plot_images(const image_sheet *sheet, const double *images, const int32_t *
     if (begins && labels[i] >= 0) {
       char text[16];
       snprintf(text, sizeof text, "%d", (int)labels[i]);
-      canvas_text(out, l.left - NAME_GAP - canvas_text_width(text), y + (int)(step_y - l.line - FONT_HEIGHT) / 2, text,
-                  name_colour);
+      canvas_text(out, l.left - NAME_GAP - canvas_text_width(text),
+                  y + (int)(step_y - l.line - FONT_HEIGHT) / 2, text, name_colour);
     }
     draw_image(out, &s, images + i * s.height * s.width * s.channels, l.scale, x, y);
   }

@@ -36,7 +36,9 @@ const command info_command = {
     .run = run,
 };
 
-static void print_label(const char *label) { printf("  %-*s", LABEL_WIDTH, label); }
+static void print_label(const char *label) {
+  printf("  %-*s", LABEL_WIDTH, label);
+}
 
 static void print_note(const fm_model *model, const char *key, const char *label) {
   const char *text = fm_model_note(model, key);
@@ -53,13 +55,21 @@ static void print_network(const fm_model *model) {
   puts(cli_count_text(count, (double)fm_net_n_params(net)));
   print_label("path");
   switch (fm_path_kind(fm_model_path(model))) {
-  case FM_PATH_CONDOT: puts("condot (straight)"); break;
-  case FM_PATH_COSINE: puts("cosine"); break;
-  default: puts("custom"); break;
+  case FM_PATH_CONDOT:
+    puts("condot (straight)");
+    break;
+  case FM_PATH_COSINE:
+    puts("cosine");
+    break;
+  default:
+    puts("custom");
+    break;
   }
   print_label("trained");
-  if (fm_model_train_steps(model)) printf("%llu steps", (unsigned long long)fm_model_train_steps(model));
-  else fputs("not known", stdout);
+  if (fm_model_train_steps(model))
+    printf("%llu steps", (unsigned long long)fm_model_train_steps(model));
+  else
+    fputs("not known", stdout);
   const char *rows = fm_model_note(model, "training_rows");
   if (rows) printf(" on %s rows", rows);
   putchar('\n');
@@ -97,7 +107,8 @@ static void list_columns(const double *shift, const double *scale, size_t dim, c
       snprintf(number, sizeof number, "%zu", i);
       const char *shown = name ? name : number;
       if ((int)strlen(shown) > width) width = (int)strlen(shown);
-      if (print) printf("  %-*s  %14.7g  %14.7g%s\n", width, shown, shift[i], scale[i], scale[i] == 0 ? "  constant" : "");
+      const char *remark = scale[i] == 0 ? "  constant" : "";
+      if (print) printf("  %-*s  %14.7g  %14.7g%s\n", width, shown, shift[i], scale[i], remark);
       free(name);
     }
   }
@@ -117,8 +128,10 @@ static void summarise_columns(const double *shift, const double *scale, size_t d
   static const char *const labels[2] = {"means", "deviations"};
   for (size_t k = 0; k < 2; k++) {
     print_label(labels[k]);
-    if (low[k] == high[k]) printf("%.7g in all columns\n", low[k]);
-    else printf("%.7g .. %.7g\n", low[k], high[k]);
+    if (low[k] == high[k])
+      printf("%.7g in all columns\n", low[k]);
+    else
+      printf("%.7g .. %.7g\n", low[k], high[k]);
   }
   if (n_constant == 0) return;
   print_label("constant");
@@ -131,8 +144,10 @@ static bool print_statistics(fm_ctx *ctx, const fm_model *model) {
   if (!normaliser) return true;
   double *shift = cli_alloc(dim, sizeof *shift), *scale = cli_alloc(dim, sizeof *scale);
   bool ok = cli_check(ctx, fm_normaliser_get(ctx, normaliser, shift, scale), "statistics", NULL);
-  if (ok && dim <= MOST_COLUMNS_LISTED) list_columns(shift, scale, dim, fm_model_note(model, "columns"));
-  else if (ok) summarise_columns(shift, scale, dim);
+  if (ok && dim <= MOST_COLUMNS_LISTED)
+    list_columns(shift, scale, dim, fm_model_note(model, "columns"));
+  else if (ok)
+    summarise_columns(shift, scale, dim);
   free(shift);
   free(scale);
   return ok;
@@ -148,7 +163,8 @@ static void print_tensors(fm_ctx *ctx, const fm_net *net) {
     char text[80];
     int n = 0;
     for (size_t k = 0; k < 3 && shape[k] > 0; k++)
-      n += snprintf(text + n, sizeof text - (size_t)n, "%s%llu", k ? " x " : "", (unsigned long long)shape[k]);
+      n +=
+          snprintf(text + n, sizeof text - (size_t)n, "%s%llu", k ? " x " : "", (unsigned long long)shape[k]);
     printf("  %-32s  %s\n", name, n ? text : "1");
   }
 }

@@ -35,11 +35,21 @@ static double from_double(uint64_t bits) {
   return value;
 }
 
-static double from_u64(uint64_t bits) { return (double)bits; }
-static double from_i8(uint64_t bits) { return (double)(int64_t)((bits ^ 0x80u) - 0x80u); }
-static double from_i16(uint64_t bits) { return (double)(int64_t)((bits ^ 0x8000u) - 0x8000u); }
-static double from_i32(uint64_t bits) { return (double)(int64_t)((bits ^ 0x80000000u) - 0x80000000u); }
-static double from_i64(uint64_t bits) { return (double)(int64_t)bits; }
+static double from_u64(uint64_t bits) {
+  return (double)bits;
+}
+static double from_i8(uint64_t bits) {
+  return (double)(int64_t)((bits ^ 0x80u) - 0x80u);
+}
+static double from_i16(uint64_t bits) {
+  return (double)(int64_t)((bits ^ 0x8000u) - 0x8000u);
+}
+static double from_i32(uint64_t bits) {
+  return (double)(int64_t)((bits ^ 0x80000000u) - 0x80000000u);
+}
+static double from_i64(uint64_t bits) {
+  return (double)(int64_t)bits;
+}
 
 typedef struct item_type {
   char code[4];
@@ -48,8 +58,8 @@ typedef struct item_type {
 } item_type;
 
 static const item_type item_types[] = {
-    {"u1", 1, from_u64}, {"b1", 1, from_u64}, {"i1", 1, from_i8},    {"u2", 2, from_u64},
-    {"i2", 2, from_i16}, {"u4", 4, from_u64}, {"i4", 4, from_i32},   {"u8", 8, from_u64},
+    {"u1", 1, from_u64}, {"b1", 1, from_u64},   {"i1", 1, from_i8},     {"u2", 2, from_u64},
+    {"i2", 2, from_i16}, {"u4", 4, from_u64},   {"i4", 4, from_i32},    {"u8", 8, from_u64},
     {"i8", 8, from_i64}, {"f4", 4, from_float}, {"f8", 8, from_double},
 };
 
@@ -87,9 +97,16 @@ static const char *dict_value(const char *dict, const char *key) {
   return NULL;
 }
 
+static bool is_big_endian(void) {
+  const uint16_t one = 1;
+  unsigned char first;
+  memcpy(&first, &one, 1);
+  return first == 0;
+}
+
 static bool parse_descr(const char *dict, table *t, npy_header *h) {
   const char *at = dict_value(dict, "descr");
-  if (at && *at == '[') return cli_fail(t->name, how_to_save, "its rows are records, not numbers of one type");
+  if (at && *at == '[') return cli_fail(t->name, how_to_save, "its rows are records, not plain numbers");
   if (!at || (*at != '\'' && *at != '"')) return bad_header(t, "no data type");
   const char *code = at + 1;
   size_t length = strcspn(code, "'\"");
@@ -99,8 +116,7 @@ static bool parse_descr(const char *dict, table *t, npy_header *h) {
   h->type = find_type(t->dtype);
   if (length >= sizeof t->dtype || !h->type)
     return cli_fail(t->name, how_to_save, "numbers of type '%.*s' can't be read", (int)length, code);
-  const union { uint16_t word; unsigned char bytes[2]; } probe = {1};
-  h->big = order == '>' || (order != '<' && probe.bytes[0] == 0);
+  h->big = order == '>' || (order != '<' && is_big_endian());
   return true;
 }
 
@@ -116,11 +132,14 @@ static bool parse_shape(const char *dict, table *t, npy_header *h) {
     unsigned long long length = strtoull(at, &end, 10);
     if (errno || length > SIZE_MAX / sizeof(double)) return bad_header(t, "a length in its shape is absurd");
     at = end;
-    if (rank == 0) h->n_rows = (size_t)length;
-    else if (rank > MOST_TRAILING) return bad_header(t, "it has too many dimensions");
+    if (rank == 0)
+      h->n_rows = (size_t)length;
+    else if (rank > MOST_TRAILING)
+      return bad_header(t, "it has too many dimensions");
     else {
       t->trailing[t->n_trailing++] = (size_t)length;
-      if (length && t->n_columns > SIZE_MAX / sizeof(double) / length) return bad_header(t, "it is too large");
+      if (length && t->n_columns > SIZE_MAX / sizeof(double) / length)
+        return bad_header(t, "it is too large");
       t->n_columns *= (size_t)length;
     }
     rank++;

@@ -118,12 +118,14 @@ static axis loss_axis(const loss_curve *curve, const double *average) {
   return a;
 }
 
-static double clamp(const axis *a, double value) { return fmin(a->high, fmax(a->low, value)); }
+static double clamp(const axis *a, double value) {
+  return fmin(a->high, fmax(a->low, value));
+}
 
 static void draw_steps(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
   for (size_t i = 0; i < curve->n; i++)
-    canvas_disc(c, plot_place(x, (double)(curve->first_step + i)), plot_place(y, clamp(y, curve->loss[i])), 1.8,
-                pale_blue, 1);
+    canvas_disc(c, plot_place(x, (double)(curve->first_step + i)), plot_place(y, clamp(y, curve->loss[i])),
+                1.8, pale_blue, 1);
 }
 
 /* Where steps are denser than pixels: a bar over all losses of a pixel column. */
@@ -140,7 +142,8 @@ static void draw_spread(canvas *c, const axis *x, const axis *y, const loss_curv
   }
 }
 
-static void draw_average(canvas *c, const axis *x, const axis *y, const loss_curve *curve, const double *average) {
+static void draw_average(canvas *c, const axis *x, const axis *y, const loss_curve *curve,
+                         const double *average) {
   double from_x = 0, from_y = 0;
   for (size_t i = 0; i < curve->n; i++) {
     double to_x = plot_place(x, (double)(curve->first_step + i));
@@ -170,8 +173,10 @@ canvas plot_loss(const loss_curve *curve) {
   axis y = loss_axis(curve, average);
   x.high = x.low + (curve->n > 1 ? (double)(curve->n - 1) : 1);
   plot_axes(&c, &x, &y, "Training loss: every step, and a moving average", 0);
-  if (curve->n < LOSS_WIDTH) draw_steps(&c, &x, &y, curve);
-  else draw_spread(&c, &x, &y, curve);
+  if (curve->n < LOSS_WIDTH)
+    draw_steps(&c, &x, &y, curve);
+  else
+    draw_spread(&c, &x, &y, curve);
   draw_average(&c, &x, &y, curve, average);
   free(average);
   if (curve->held_out >= 0) draw_held_out(&c, &x, &y, curve->held_out);

@@ -7,10 +7,10 @@
 /* ---- axes ------------------------------------------------------------------------------------------ */
 
 typedef struct axis {
-  double low, high;    /* the data's range on it */
-  bool logarithmic;    /* low > 0 */
-  const char *title;   /* may be NULL */
-  int from, to;        /* the pixels of low and high; plot_axes sets them */
+  double low, high;  /* the data's range on it */
+  bool logarithmic;  /* low > 0 */
+  const char *title; /* may be NULL */
+  int from, to;      /* the pixels of low and high; plot_axes sets them */
 } axis;
 
 /* Lays the axes out, within the canvas less `right` pixels for a legend, and draws all but the data. */
@@ -42,6 +42,7 @@ typedef struct image_sheet {
 /* n images [n][height][width][channels], side by side from the left, as often as needed below. labels [n]:
    a row of the sheet for each run of equal ones, with the class in front; NULL: as square as may be. False
    if the sheet would be too large, which is reported. */
-bool plot_images(const image_sheet *sheet, const double *images, const int32_t *labels, size_t n, canvas *out);
+bool plot_images(const image_sheet *sheet, const double *images, const int32_t *labels, size_t n,
+                 canvas *out);
 
 #endif

@@ -22,8 +22,10 @@ bool canvas_write(const canvas *c, const char *file) {
   ok = ok && output_open(&out, file);
   if (ok) {
     ok = output_write(&out, bytes, n_bytes);
-    if (ok) ok = output_commit(&out);
-    else output_abort(&out);
+    if (ok)
+      ok = output_commit(&out);
+    else
+      output_abort(&out);
   }
   free(bytes);
   png_image_free(&image);

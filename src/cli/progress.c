@@ -15,10 +15,14 @@
 
 const char *progress_time_text(char buffer[32], double seconds) {
   unsigned long s = (unsigned long)(seconds + .5);
-  if (seconds < 9.95) snprintf(buffer, 32, "%.1f s", seconds);
-  else if (s < 60) snprintf(buffer, 32, "%lu s", s);
-  else if (s < 3600) snprintf(buffer, 32, "%lu:%02lu min", s / 60, s % 60);
-  else snprintf(buffer, 32, "%lu:%02lu:%02lu h", s / 3600, s / 60 % 60, s % 60);
+  if (seconds < 9.95)
+    snprintf(buffer, 32, "%.1f s", seconds);
+  else if (s < 60)
+    snprintf(buffer, 32, "%lu s", s);
+  else if (s < 3600)
+    snprintf(buffer, 32, "%lu:%02lu min", s / 60, s % 60);
+  else
+    snprintf(buffer, 32, "%lu:%02lu:%02lu h", s / 3600, s / 60 % 60, s % 60);
   return buffer;
 }
 
@@ -42,8 +46,8 @@ static bool is_utf8_terminal(void) {
 
 static void print_bar(double part, int width) {
   bool fine = is_utf8_terminal();
-  int full = (int)(part * width + .5);
-  for (int i = 0; i < width; i++) fputs(fine ? (i < full ? "\u2501" : "\u2500") : i < full ? "#" : ".", stderr);
+  const char *full = fine ? "\u2501" : "#", *empty = fine ? "\u2500" : ".";
+  for (int i = 0; i < width; i++) fputs(i < (int)(part * width + .5) ? full : empty, stderr);
 }
 
 /* "1800/4000 steps  loss 0.2345  410/s  5.3 s left" */
@@ -54,9 +58,11 @@ static void describe(const progress *p, bool ended, char *text, size_t room) {
   if (!isnan(p->loss) && p->loss < .01) snprintf(loss, sizeof loss, "  loss %.3g", p->loss);
   int n = snprintf(text, room, "%llu/%llu %s%s  %.*f/s", (unsigned long long)p->done,
                    (unsigned long long)p->total, p->unit, loss, rate < 10 ? 1 : 0, rate);
-  if (ended) snprintf(text + n, room - (size_t)n, "  %s", progress_time_text(time, seconds));
+  if (ended)
+    snprintf(text + n, room - (size_t)n, "  %s", progress_time_text(time, seconds));
   else if (rate > 0)
-    snprintf(text + n, room - (size_t)n, "  %s left", progress_time_text(time, (double)(p->total - p->done) / rate));
+    snprintf(text + n, room - (size_t)n, "  %s left",
+             progress_time_text(time, (double)(p->total - p->done) / rate));
 }
 
 static void draw(const progress *p, bool ended) {
@@ -103,4 +109,6 @@ void progress_end(progress *p) {
   if (p->terminal) fputc('\n', stderr);
 }
 
-double progress_seconds(const progress *p) { return cli_seconds() - p->began; }
+double progress_seconds(const progress *p) {
+  return cli_seconds() - p->began;
+}

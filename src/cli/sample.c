@@ -27,7 +27,8 @@ static const option options[] = {
     {OPTION_COUNT, 'n', "rows", "N", AT(rows), 1, 1e12, "how many rows to draw"},
     {OPTION_TEXT, 'o', "output", "OUT", AT(output), 0, 0,
      ".npy, .csv or .png: a sheet of pictures, or the points of 2 columns; - is standard output"},
-    {OPTION_CHOICE, 0, "format", "auto|npy|csv|png", AT(format), 0, 0, "what to write whatever OUT is called"},
+    {OPTION_CHOICE, 0, "format", "auto|npy|csv|png", AT(format), 0, 0,
+     "what to write whatever OUT is called"},
     {OPTION_TEXT, 0, "image", "HxW", AT(image), 0, 0,
      "draw rows as pictures of this shape (as the model's data had it); HxWx3 for colour"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "What to draw"},
@@ -45,7 +46,8 @@ static const option options[] = {
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
     {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-5)"},
     {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-5)"},
-    {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256, "processors to use (all); the rows do not depend on it"},
+    {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
+     "processors to use (all); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
 };
 
@@ -95,7 +97,7 @@ static int check_options(sample_options *o) {
     return args_wrong(c, "--steps is for --solver euler; dopri5 has --rtol and --atol");
   o->format = format_of(o);
   if (o->format == FORMAT_BY_NAME)
-    return args_wrong(c, "'%s' doesn't say what to write: end it in .npy, .csv or .png, or use --format", o->output);
+    return args_wrong(c, "'%s': end it in .npy, .csv or .png, or say with --format what it is", o->output);
   return -1;
 }
 
@@ -117,8 +119,8 @@ static int write_table(drawing *d, const sample_options *o) {
   table_writer w;
   table_format format = o->format == FORMAT_IS_NPY ? FORMAT_NPY : FORMAT_CSV;
   size_t n_shape = row_shape(d->model, d->dim, shape);
-  if (!table_writer_open(&w, o->output, format, dtype && strcmp(dtype, "f4") == 0, d->n, d->dim, shape, n_shape,
-                         fm_model_note(d->model, "columns")))
+  if (!table_writer_open(&w, o->output, format, dtype && strcmp(dtype, "f4") == 0, d->n, d->dim, shape,
+                         n_shape, fm_model_note(d->model, "columns")))
     return EXIT_FAILURE;
   double *rows = cli_alloc(block * d->dim, sizeof *rows);
   int code = EXIT_SUCCESS;
@@ -128,8 +130,10 @@ static int write_table(drawing *d, const sample_options *o) {
     if (code == EXIT_SUCCESS && !table_writer_rows(&w, rows, n)) code = EXIT_FAILURE;
   }
   free(rows);
-  if (code != EXIT_SUCCESS) table_writer_abort(&w);
-  else if (!table_writer_commit(&w)) code = EXIT_FAILURE;
+  if (code != EXIT_SUCCESS)
+    table_writer_abort(&w);
+  else if (!table_writer_commit(&w))
+    code = EXIT_FAILURE;
   return code;
 }
 

@@ -34,8 +34,10 @@ bool table_read(const char *name, table *out) {
   if (!file) return cli_fail(name, NULL, "%s", strerror(errno));
   bool ok = read_open_file(file, &t);
   if (file != stdin) fclose(file);
-  if (ok) *out = t;
-  else table_free(&t);
+  if (ok)
+    *out = t;
+  else
+    table_free(&t);
   return ok;
 }
 
@@ -55,8 +57,10 @@ bool table_writer_open(table_writer *w, const char *name, table_format format, b
   w->single = single;
   if (!output_open(&w->out, name)) return false;
   bool ok = true;
-  if (format == FORMAT_NPY) ok = npy_write_header(&w->out, single, n_rows, trailing, n_trailing);
-  else if (header) ok = output_write(&w->out, header, strlen(header)) && output_write(&w->out, "\n", 1);
+  if (format == FORMAT_NPY)
+    ok = npy_write_header(&w->out, single, n_rows, trailing, n_trailing);
+  else if (header)
+    ok = output_write(&w->out, header, strlen(header)) && output_write(&w->out, "\n", 1);
   if (!ok) table_writer_abort(w);
   return ok;
 }
@@ -65,8 +69,10 @@ bool table_writer_rows(table_writer *w, const double *rows, size_t n) {
   size_t n_cells = n * w->n_columns, used;
   size_t cell = w->format == FORMAT_CSV ? CSV_CELL_MAX : sizeof(double);
   w->text = cli_grow(w->text, &w->capacity, n_cells * cell, 1);
-  if (w->format == FORMAT_CSV) used = csv_encode(rows, n, w->n_columns, w->single, w->text);
-  else used = npy_encode(rows, n_cells, w->single, w->text);
+  if (w->format == FORMAT_CSV)
+    used = csv_encode(rows, n, w->n_columns, w->single, w->text);
+  else
+    used = npy_encode(rows, n_cells, w->single, w->text);
   return output_write(&w->out, w->text, used);
 }
 

@@ -38,7 +38,7 @@ static const option options[] = {
     {OPTION_TEXT, 0, "cond", "FILE", AT(cond), 0, 0,
      "numbers that the rows depend on, a row for each of DATA"},
     {OPTION_REAL, 0, "label-dropout", "X", AT(label_dropout), 0, 1,
-     "share of rows trained without their condition, so that the model can also draw without one (0.1); 0: none"},
+     "share of rows trained without their condition, so that the model can draw without one (0.1)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
@@ -111,7 +111,7 @@ static int check_options(const train_options *o, fm_net_options *net) {
   const command *c = &train_command;
   if (!o->model) return args_wrong(c, "where should the model go? -o MODEL is missing");
   if (!parse_net(o->net, net))
-    return args_wrong(c, "--net: '%s' is not like resmlp:256x3 or mlp:256x4, a kind with its width and depth", o->net);
+    return args_wrong(c, "--net: '%s' is not like resmlp:256x3 or mlp:256x4: kind, width, depth", o->net);
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
   if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
     return args_wrong(c, "the model and the checkpoint need files of their own");
@@ -128,13 +128,19 @@ static bool is_picture(const table *t) {
   return t->n_trailing == 2 || (t->n_trailing == 3 && (t->trailing[2] == 1 || t->trailing[2] == 3));
 }
 
-static fit_options fit_options_of(const train_options *o, const fm_net_options *net, const table *rows) {
+static uint32_t normalisation(const train_options *o, const table *rows) {
   static const uint32_t kinds[] = {FM_NORMALISE_COLUMNS, FM_NORMALISE_WHOLE, FM_NORMALISE_IDENTITY};
+  if (o->normalise != AUTOMATIC) return kinds[o->normalise];
+  /* Pixels have one scale already, and borders that never change would be blown up. */
   bool pixels = strcmp(rows->dtype, "u1") == 0 && is_picture(rows);
+  return pixels ? FM_NORMALISE_WHOLE : FM_NORMALISE_COLUMNS;
+}
+
+static fit_options fit_options_of(const train_options *o, const fm_net_options *net, const table *rows) {
   return (fit_options){
       .net = *net,
       .path = o->path == 0 ? FM_PATH_CONDOT : FM_PATH_COSINE,
-      .normalise = o->normalise != AUTOMATIC ? kinds[o->normalise] : pixels ? FM_NORMALISE_WHOLE : FM_NORMALISE_COLUMNS,
+      .normalise = normalisation(o, rows),
       .steps = o->steps,
       .batch = o->batch,
       .seed = o->seed,
@@ -153,7 +159,8 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
 /* Gives *model a note; a failure is reported. */
 static bool add_note(fm_ctx *ctx, fm_model **model, const char *key, const char *value) {
   fm_model *noted = NULL;
-  if (!cli_check(ctx, fm_model_with_note(ctx, *model, key, value, &noted), "the model's notes", NULL)) return false;
+  if (!cli_check(ctx, fm_model_with_note(ctx, *model, key, value, &noted), "the model's notes", NULL))
+    return false;
   fm_model_destroy(*model);
   *model = noted;
   return true;
@@ -225,15 +232,15 @@ static bool draw_loss(const fit *f, const char *file) {
 
 static void describe(const fit *f, const dataset *d, const train_options *o) {
   char parameters[24];
-  cli_note("%zu rows of %zu column%s, %zu of them held out; %s, %s parameters", d->rows.n_rows, d->rows.n_columns,
-           d->rows.n_columns == 1 ? "" : "s", d->rows.n_rows - d->n_train, o->net,
+  cli_note("%zu rows of %zu column%s, %zu of them held out; %s, %s parameters", d->rows.n_rows,
+           d->rows.n_columns, d->rows.n_columns == 1 ? "" : "s", d->rows.n_rows - d->n_train, o->net,
            cli_count_text(parameters, (double)fm_net_n_params(f->net)));
 }
 
 static void report(const fit *f, const dataset *d, const train_options *o) {
   char time[32];
-  printf("trained   %llu steps on %zu rows in %s\n", (unsigned long long)fm_trainer_steps(f->trainer), d->n_train,
-         progress_time_text(time, f->seconds));
+  printf("trained   %llu steps on %zu rows in %s\n", (unsigned long long)fm_trainer_steps(f->trainer),
+         d->n_train, progress_time_text(time, f->seconds));
   printf("loss      %.4g on rows trained on", f->train_loss);
   if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->rows.n_rows - d->n_train);
   printf("\nwrote     %s%s%s\n", o->model, o->loss_curve ? ", " : "", o->loss_curve ? o->loss_curve : "");
@@ -241,14 +248,17 @@ static void report(const fit *f, const dataset *d, const train_options *o) {
 
 /* A word as a shell takes it. */
 static void print_word(const char *word) {
-  if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./,:@%")] == '\0') {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./,:@%";
+  if (*word && word[strspn(word, plain)] == '\0') {
     fprintf(stderr, " %s", word);
     return;
   }
   fputs(" '", stderr);
   for (; *word; word++) {
-    if (*word == '\'') fputs("'\\''", stderr);
-    else fputc(*word, stderr);
+    if (*word == '\'')
+      fputs("'\\''", stderr);
+    else
+      fputc(*word, stderr);
   }
   fputc('\'', stderr);
 }
@@ -256,17 +266,19 @@ static void print_word(const char *word) {
 static void say_how_to_resume(const fit *f, const train_options *o, int argc, char **argv) {
   unsigned long long step = fm_trainer_steps(f->trainer);
   if (!o->checkpoint) {
-    fprintf(stderr, "flowmatch: interrupted after step %llu; nothing was saved (--checkpoint FILE would)\n", step);
+    fprintf(stderr, "flowmatch: interrupted after step %llu; only --checkpoint FILE would have saved it\n",
+            step);
     return;
   }
-  fprintf(stderr, "flowmatch: interrupted after step %llu, saved in %s; to go on:\n  flowmatch", step, o->checkpoint);
+  fprintf(stderr, "flowmatch: interrupted after step %llu, which is saved; to go on:\n  flowmatch", step);
   for (int i = 0; i < argc; i++) print_word(argv[i]);
   fputs(o->resume ? "\n" : " --resume\n", stderr);
 }
 
 /* ---- the command ----------------------------------------------------------------------------------- */
 
-static int finish(const fit *f, fit_result result, const dataset *d, const train_options *o, int argc, char **argv) {
+static int finish(const fit *f, fit_result result, const dataset *d, const train_options *o, int argc,
+                  char **argv) {
   if (result == FIT_FAILED) return EXIT_FAILURE;
   if (result == FIT_INTERRUPTED) {
     say_how_to_resume(f, o, argc, argv);

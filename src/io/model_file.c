@@ -113,14 +113,14 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   FMI_TRY(fmi_spec_get_u64(in->st, "net.class_features", 65536, &class_features, in->err));
   const fmi_architecture *architecture = fmi_architecture_by_name(kind);
   if (architecture == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%s'\",
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, kind));
   *o = (fm_net_options){.struct_size = sizeof *o, .kind = architecture->kind,
                         .activation = fmi_activation_by_name(activation), .width = (uint32_t)width,
                         .depth = (uint32_t)depth, .class_features = (uint32_t)class_features,
                         .time_features = time_features ? (int32_t)time_features : -1};
   if (o->activation == 0)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'\",
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, activation));
   return FM_OK;
 }
@@ -154,7 +154,7 @@ static fm_status read_path_and_prior(input *in) {
   FMI_TRY(fmi_spec_get(in->st, "prior.kind", &prior, in->err));
   const fmi_schedule *schedule = fmi_schedule_by_name(path);
   if (schedule == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'\",
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, path));
   in->parts.path = fmi_path_new(in->rt->memory, schedule, NULL, in->err);
   if (in->parts.path == NULL) return in->err->status;
@@ -168,7 +168,7 @@ static fm_status read_path_and_prior(input *in) {
     in->parts.prior =
         fmi_prior_new_rows(in->rt->memory, NULL, rows->data, (size_t)rows->shape[0], (size_t)rows->shape[1], in->err);
   } else {
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%s'\",
+    return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, prior));
   }
   return in->parts.prior ? FM_OK : in->err->status;

@@ -155,8 +155,7 @@ static void run_edge(const tile *t, size_t rows, size_t panels, size_t columns) 
   }
 }
 
-/* Tiles of tile_rows rows over `rows` rows from t on, all n columns; a tile's A is a_tile after the last's.
- */
+/* Tiles of tile_rows rows over `rows` rows from t on, all n columns; A moves on by a_tile. */
 static void run_rows(const tile *t, size_t rows, size_t tile_rows, size_t a_tile, size_t n) {
   for (size_t j = 0; j < n;) {
     const size_t left = fmi_ceil_div(n - j, FMI_NR);
