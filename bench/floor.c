@@ -41,9 +41,27 @@ static float *random_block(size_t n) {
   return x;
 }
 
+static void product(int ta, int tb, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                    size_t ldb, float *c) {
+  cblas_sgemm(CblasRowMajor, CBLAS_OP(ta), CBLAS_OP(tb), (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
+              (int)ldb, 0.0f, c, (int)n);
+}
+
+/* One large product makes every page of the BLAS's work memory real. Without it OpenBLAS's kernels prefetch
+   past what small products have touched, and where a failed look-up of a page is dear (a virtual machine)
+   they run at a quarter of their speed for the life of the process: no floor at all. */
+static void touch_work_memory(void) {
+  const size_t n = 1024;
+  float *a = random_block(n * n), *c = random_block(n * n);
+  product(CblasNoTrans, CblasTrans, n, n, n, a, n, a, n, c);
+  free(a);
+  free(c);
+}
+
 bench_floor *bench_floor_create(const bench_size *size) {
   bench_floor *f = size->layers <= MAX_LAYERS ? bench_alloc(1, sizeof *f) : NULL;
   if (!f) return NULL;
+  touch_work_memory();
   f->batch = size->batch;
   f->layers = size->layers;
   for (size_t l = 0; l <= f->layers; l++) {
@@ -69,12 +87,6 @@ void bench_floor_destroy(bench_floor *f) {
     free(f->d_weight[l]);
   }
   free(f);
-}
-
-static void product(int ta, int tb, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-                    size_t ldb, float *c) {
-  cblas_sgemm(CblasRowMajor, CBLAS_OP(ta), CBLAS_OP(tb), (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
-              (int)ldb, 0.0f, c, (int)n);
 }
 
 void bench_floor_run(void *floor) {

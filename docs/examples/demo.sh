@@ -19,8 +19,8 @@ quality=${DIGITS_QUALITY:-$(dirname "$flowmatch")/docs/examples/digits_quality}
 mkdir -p "$out"
 "$quality" split "$digits/digits_images.npy" "$digits/digits_labels.npy" "$out"
 
-echo "Training on the digits:"
-"$flowmatch" train "$out/train_images.npy" --labels "$out/train_labels.npy" --held-out 0 \
+# 1500 steps: many more, and the model begins to learn these 1437 digits by heart.
+"$flowmatch" train "$out/train_images.npy" --labels "$out/train_labels.npy" --steps 1500 --held-out 0 \
   -o "$out/digits.safetensors" --loss-curve "$out/loss.png"
 
 "$flowmatch" sample "$out/digits.safetensors" -n 100 --label each -o "$out/digits.png" --quiet

@@ -22,15 +22,17 @@ int args_wrong(const command *c, const char *format, ...) {
 
 /* ---- help ------------------------------------------------------------------------------------------ */
 
-/* Prints words from column `at` on, breaking lines so that they stay in the right-hand column. */
-static void print_wrapped(const char *text, int at) {
-  while (*text) {
+/* Prints words into the right-hand column. */
+static void print_wrapped(const char *text) {
+  int at = HELP_INDENT;
+  for (const char *blank = ""; *text; blank = " ") {
     int length = (int)strcspn(text, " ");
-    if (at + length > HELP_WIDTH && at > HELP_INDENT) {
+    if (at + 1 + length > HELP_WIDTH) {
       printf("\n%*s", HELP_INDENT, "");
       at = HELP_INDENT;
+      blank = "";
     }
-    at += printf("%.*s ", length, text);
+    at += printf("%s%.*s", blank, length, text);
     text += length;
     text += strspn(text, " ");
   }
@@ -45,12 +47,11 @@ static void print_option(const option *o) {
   }
   if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
   snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-  int at = printf("%-*s", HELP_INDENT, left);
-  if (at > HELP_INDENT) {
-    printf("\n%*s", HELP_INDENT, "");
-    at = HELP_INDENT;
-  }
-  print_wrapped(o->help, at);
+  if (strlen(left) + 2 > HELP_INDENT)
+    printf("%s\n%*s", left, HELP_INDENT, "");
+  else
+    printf("%-*s", HELP_INDENT, left);
+  print_wrapped(o->help);
 }
 
 void args_help(const command *c) {

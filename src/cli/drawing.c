@@ -168,10 +168,12 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
     fm_status status = fm_sampler_draw_f64(
         d->ctx, d->sampler, d->seed, d->first_row + row, d->labels ? d->labels + row * n_columns : NULL,
         d->cond ? d->cond + row * cond_dim : NULL, count, out + done * d->dim);
+    if (status != FM_OK) progress_break(&d->progress);
     if (status == FM_STOPPED) return EXIT_INTERRUPTED;
     if (!cli_check(d->ctx, status, "sampling", NULL)) return EXIT_FAILURE;
     progress_show(&d->progress, row + count, NAN);
   }
+  /* Where it was over before anything was shown, nothing is. */
   if (first + n == d->n && d->progress.shown > d->progress.began) progress_end(&d->progress);
   return EXIT_SUCCESS;
 }

@@ -86,10 +86,10 @@ static fm_status create_all(fit *f, const dataset *d) {
 /* ---- checkpoints ----------------------------------------------------------------------------------- */
 
 static bool save_checkpoint(fit *f) {
-  bool ok = cli_check(f->ctx, fm_trainer_save(f->ctx, f->trainer, f->options->checkpoint),
-                      f->options->checkpoint, "The checkpoint could not be written.");
+  fm_status status = fm_trainer_save(f->ctx, f->trainer, f->options->checkpoint);
   f->saved = cli_seconds();
-  return ok;
+  if (status != FM_OK) progress_break(&f->progress);
+  return cli_check(f->ctx, status, f->options->checkpoint, "The checkpoint could not be written.");
 }
 
 /* A checkpoint from another run is somebody's hours: it is set aside, not overwritten. */

@@ -101,14 +101,14 @@ static void print_conditions(const fm_model *model) {
 static void list_columns(const double *shift, const double *scale, size_t dim, const char *header) {
   int width = 6;
   for (int print = 0; print < 2; print++) { /* once to measure the names, once to print */
-    if (print) printf("\n  %-*s  %14s  %14s\n", width, "column", "mean", "deviation");
+    if (print) printf("\n  %-*s  %16s  %16s\n", width, "column", "mean", "deviation");
     for (size_t i = 0; i < dim; i++) {
       char *name = header ? csv_header_name(header, i) : NULL, number[24];
       snprintf(number, sizeof number, "%zu", i);
       const char *shown = name ? name : number;
       if ((int)strlen(shown) > width) width = (int)strlen(shown);
       const char *remark = scale[i] == 0 ? "  constant" : "";
-      if (print) printf("  %-*s  %14.7g  %14.7g%s\n", width, shown, shift[i], scale[i], remark);
+      if (print) printf("  %-*s  %16.10g  %16.10g%s\n", width, shown, shift[i], scale[i], remark);
       free(name);
     }
   }
@@ -175,7 +175,8 @@ static bool print_model(fm_ctx *ctx, const fm_model *model, const info_options *
   print_network(model);
   print_label("columns");
   printf("%zu%s%s\n", fm_net_dim(fm_model_net(model)), dtype ? ", written as " : "", dtype ? dtype : "");
-  print_note(model, "shape", "shape");
+  const char *shape = fm_model_note(model, "shape");
+  if (shape && strchr(shape, 'x')) print_note(model, "shape", "shape");
   print_note(model, "range", "range");
   print_conditions(model);
   print_note(model, "conditions", "condition");

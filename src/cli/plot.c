@@ -86,16 +86,14 @@ void loss_curve_free(loss_curve *curve) {
   memset(curve, 0, sizeof *curve);
 }
 
-/* Means over as many steps on either side, so that the curve doesn't lag behind the steps as a running mean
-   does: out [n]. */
+/* Means over the steps on either side, so that the curve doesn't lag behind the steps as a running mean does:
+   out [n]. */
 static double *moving_average(const loss_curve *curve) {
   double *out = cli_alloc(curve->n, sizeof *out), sum = 0;
-  size_t most = curve->n / 80 + 2, from = 0, to = 0;
+  size_t reach = curve->n / 80 + 2, from = 0, to = 0;
   for (size_t i = 0; i < curve->n; i++) {
-    size_t reach = i < most ? i : most; /* less at the ends, to stay centred */
-    if (curve->n - 1 - i < reach) reach = curve->n - 1 - i;
-    while (to <= i + reach) sum += curve->loss[to++];
-    while (from < i - reach) sum -= curve->loss[from++];
+    while (to <= i + reach && to < curve->n) sum += curve->loss[to++];
+    while (from + reach < i) sum -= curve->loss[from++];
     out[i] = sum / (double)(to - from);
   }
   return out;
@@ -125,7 +123,7 @@ static double clamp(const axis *a, double value) {
 static void draw_steps(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
   for (size_t i = 0; i < curve->n; i++)
     canvas_disc(c, plot_place(x, (double)(curve->first_step + i)), plot_place(y, clamp(y, curve->loss[i])),
-                1.8, pale_blue, 1);
+                1.5, pale_blue, 1);
 }
 
 /* Where steps are denser than pixels: a bar over all losses of a pixel column. */
@@ -166,14 +164,14 @@ static void draw_held_out(canvas *c, const axis *x, const axis *y, double loss) 
   canvas_text(c, x->to - width - 2, top, text, orange);
 }
 
-canvas plot_loss(const loss_curve *curve) {
+canvas plot_loss(const loss_curve *curve, const char *title) {
   canvas c = canvas_create(LOSS_WIDTH, LOSS_HEIGHT, WHITE);
   axis x = {.low = (double)curve->first_step, .title = "step"};
   double *average = moving_average(curve);
   axis y = loss_axis(curve, average);
   x.high = x.low + (curve->n > 1 ? (double)(curve->n - 1) : 1);
-  plot_axes(&c, &x, &y, "Training loss: every step, and a moving average", 0);
-  if (curve->n < LOSS_WIDTH)
+  plot_axes(&c, &x, &y, title, 0);
+  if (curve->n < 3 * LOSS_WIDTH)
     draw_steps(&c, &x, &y, curve);
   else
     draw_spread(&c, &x, &y, curve);

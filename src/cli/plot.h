@@ -32,7 +32,7 @@ typedef struct loss_curve {
 
 void loss_curve_add(loss_curve *curve, uint64_t step, double loss);
 void loss_curve_free(loss_curve *curve);
-canvas plot_loss(const loss_curve *curve);
+canvas plot_loss(const loss_curve *curve, const char *title);
 
 typedef struct image_sheet {
   size_t height, width, channels; /* of an image; channels 1 or 3 */

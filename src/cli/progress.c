@@ -65,7 +65,7 @@ static void describe(const progress *p, bool ended, char *text, size_t room) {
              progress_time_text(time, (double)(p->total - p->done) / rate));
 }
 
-static void draw(const progress *p, bool ended) {
+static void draw(progress *p, bool ended) {
   char text[160];
   double part = p->total ? (double)p->done / (double)p->total : 1;
   describe(p, ended, text, sizeof text);
@@ -82,6 +82,7 @@ static void draw(const progress *p, bool ended) {
   }
   if (width > 10) fprintf(stderr, "%4.0f %%  %.*s\033[K", floor(100 * part), width - 10, text);
   fflush(stderr);
+  p->drawn = true;
 }
 
 void progress_begin(progress *p, const char *unit, uint64_t first, uint64_t total) {
@@ -103,10 +104,15 @@ void progress_show(progress *p, uint64_t done, double loss) {
   draw(p, false);
 }
 
+void progress_break(progress *p) {
+  if (p->drawn) fputc('\n', stderr);
+  p->drawn = false;
+}
+
 void progress_end(progress *p) {
   if (cli_quiet) return;
   draw(p, true);
-  if (p->terminal) fputc('\n', stderr);
+  progress_break(p);
 }
 
 double progress_seconds(const progress *p) {

@@ -47,7 +47,7 @@ static const option options[] = {
     {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-5)"},
     {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-5)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
-     "processors to use (all); the rows do not depend on it"},
+     "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
 };
 
@@ -57,8 +57,8 @@ const command sample_command = {
     .name = "sample",
     .synopsis = "MODEL -n N -o OUT [options]",
     .summary = "draw new rows from a model",
-    .description = "Draws N rows from MODEL and writes them as the training data came: the same columns,\n"
-                   "units, shape and type.\n"
+    .description = "Draws N rows from MODEL and writes them as the training data came: the same\n"
+                   "columns, units, shape and type.\n"
                    "\n",
     .examples = "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
                 "  flowmatch sample digits.safetensors -n 100 --label each -o digits.png\n"

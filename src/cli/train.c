@@ -32,13 +32,14 @@ typedef struct train_options {
 #define AT(member) offsetof(train_options, member)
 static const option options[] = {
     {OPTION_TEXT, 'o', "output", "MODEL", AT(model), 0, 0, "where the model goes, a .safetensors file"},
-    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Conditions, for drawing what is asked for"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0,
+     "What rows depend on, so that it can be asked for when sampling"},
     {OPTION_TEXT, 0, "labels", "FILE", AT(labels), 0, 0,
      "classes, a row for each of DATA: whole numbers from 0, in one or more columns"},
     {OPTION_TEXT, 0, "cond", "FILE", AT(cond), 0, 0,
      "numbers that the rows depend on, a row for each of DATA"},
     {OPTION_REAL, 0, "label-dropout", "X", AT(label_dropout), 0, 1,
-     "share of rows trained without their condition, so that the model can draw without one (0.1)"},
+     "share of rows trained without their condition, so that the model can also draw without (0.1); 0: none"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
@@ -57,8 +58,8 @@ static const option options[] = {
     {OPTION_REAL, 0, "held-out", "X", AT(held_out), 0, .9,
      "share of rows kept out of training to measure the loss on (0.05 of 200 rows or more)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
-     "processors to use (all); the model does not depend on it"},
-    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Long runs, and what happens"},
+     "processors to use (all, up to 16); the model does not depend on it"},
+    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Long runs, and reports"},
     {OPTION_TEXT, 0, "checkpoint", "FILE", AT(checkpoint), 0, 0,
      "keep the state here: now and then, at the end, and on Ctrl-C"},
     {OPTION_REAL, 0, "checkpoint-every", "SECONDS", AT(checkpoint_every), 0, 1e9, "how often that is (30)"},
@@ -85,7 +86,8 @@ const command train_command = {
                 "      --loss-curve loss.png\n"
                 "  flowmatch train outcomes.npy --cond settings.csv -o outcomes.safetensors\n"
                 "  flowmatch train big.npy -o big.safetensors --net resmlp:512x6 --steps 100000 \\\n"
-                "      --checkpoint big.checkpoint          (Ctrl-C, and then the same --resume)\n",
+                "      --checkpoint big.checkpoint\n"
+                "After Ctrl-C, or a power cut, the same command with --resume goes on.\n",
     .operand = "DATA",
     .operand_offset = AT(data),
     .options = options,
@@ -217,12 +219,18 @@ static bool save_model(const fit *f, const dataset *d, const train_options *o) {
   return ok;
 }
 
-static bool draw_loss(const fit *f, const char *file) {
+static bool draw_loss(const fit *f, const dataset *d, const char *file) {
+  char title[120] = "Training loss: every step, and a moving average";
   if (f->curve.n == 0) {
     cli_warn("no steps were made, so there is no loss to draw: %s is not written", file);
     return true;
   }
-  canvas c = plot_loss(&f->curve);
+  /* These rows lift the loss; the one on held-out rows is without them. */
+  if (f->options->label_dropout > 0 && (d->labels.n_columns || d->cond.n_columns))
+    snprintf(title, sizeof title,
+             "Training loss, %.3g %% of rows without their condition: every step, and a moving average",
+             100 * f->options->label_dropout);
+  canvas c = plot_loss(&f->curve, title);
   bool ok = canvas_write(&c, file);
   canvas_free(&c);
   return ok;
@@ -284,7 +292,7 @@ static int finish(const fit *f, fit_result result, const dataset *d, const train
     say_how_to_resume(f, o, argc, argv);
     return EXIT_INTERRUPTED;
   }
-  if (!save_model(f, d, o) || (o->loss_curve && !draw_loss(f, o->loss_curve))) return EXIT_FAILURE;
+  if (!save_model(f, d, o) || (o->loss_curve && !draw_loss(f, d, o->loss_curve))) return EXIT_FAILURE;
   if (!cli_quiet) report(f, d, o);
   return EXIT_SUCCESS;
 }

@@ -25,8 +25,8 @@ double fmi_scaled_norm(size_t dim, const double *v, const double *y0, const doub
 
 /* factor = safety error^-(1/q - 3/4 beta) last^beta, with Hairer's beta = 0.2 / q (0.04 for order 5): the
    second power foresees from the last accepted step how the error is changing. Before there is one, and when
-   a step is refused, the factor is safety error^-(1/q). A step that succeeds after a refusal is not followed by
-   a longer one. */
+   a step is refused, the factor is safety error^-(1/q). A step that succeeds after a refusal is not followed
+   by a longer one. */
 void fmi_step_next(fmi_step_state *state, double error, unsigned order) {
   const double q = order, beta = 0.2 / q;
   double factor;

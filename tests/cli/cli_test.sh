@@ -158,7 +158,7 @@ mean_is i2.npy "1"
 { npy "{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }"; printf '\377\3'; } >i1.npy # -1 3
 mean_is i1.npy "1"
 { npy "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }"; printf '\0\0\0\200\2\0\0\200'; } >i4.npy
-mean_is i4.npy "-2.147484e+09"
+mean_is i4.npy "-2147483647"
 { npy "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }"; printf '\377\377\377\377\377\377\377\377\5\0\0\0\0\0\0\0'; } >i8.npy
 mean_is i8.npy "2" # -1 5
 { npy "{'descr': '<u8', 'fortran_order': False, 'shape': (2,), }"; printf '\1\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0'; } >u8.npy

@@ -1,0 +1,69 @@
+#!/bin/sh
+# flowmatch.h in every language it promises to be, with every compiler that is here; then whether layout.h
+# covers what the header defines.
+#
+#   CC=cc CXX=c++ sh tests/abi/header.sh
+#
+# The last line is "N passed, N failed".
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+header=include/flowmatch.h
+passed=0
+failed=0
+
+flags="-Iinclude -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsyntax-only"
+
+# compiles COMPILER FLAGS... FILE
+compiles() {
+  # shellcheck disable=SC2086
+  if said=$("$@" $flags 2>&1); then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n%s\n' "$*" "$said"
+  fi
+}
+
+# The compilers to try: the build's own and the usual ones, each once.
+present() {
+  for name in "$@"; do
+    # shellcheck disable=SC2086
+    set -- $name
+    command -v "$1" >/dev/null 2>&1 && printf '%s\n' "$1"
+  done | sort -u
+}
+
+for cc in $(present "${CC:-cc}" gcc clang); do
+  for standard in c99 c11; do
+    compiles "$cc" "-std=$standard" -Wstrict-prototypes tests/abi/header_test.c
+  done
+done
+for cxx in $(present "${CXX:-c++}" g++ clang++); do
+  for standard in c++11 c++17; do
+    compiles "$cxx" "-std=$standard" tests/abi/header_test.cpp
+  done
+done
+
+# covered WHAT ROW NAMES...: layout.h has ROW(name for every name.
+covered() {
+  what=$1 row=$2
+  shift 2
+  missing=
+  for name in "$@"; do
+    grep -q "^$row($name, " tests/abi/layout.h || missing="$missing $name"
+  done
+  if [ $# -gt 0 ] && [ -z "$missing" ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what without a row $row in tests/abi/layout.h:${missing:- none was found in $header}"
+  fi
+}
+
+# shellcheck disable=SC2046
+covered "structs" SIZE $(sed -n 's/^typedef struct \(fm_[a-z0-9_]*\) {$/\1/p' $header)
+# shellcheck disable=SC2046
+covered "constants" VALUE $(sed -n '/FM_VERSION/d; s/^#define \(FM_[A-Z0-9_]*\) [(0-9].*/\1/p' $header)
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
