@@ -4,10 +4,10 @@
 #   sh tests/run.sh LOGS NAME COMMAND [NAME COMMAND]...
 #
 # LOGS is a folder that gets NAME.log of every test. In the environment: JOBS, how many run at a time (the number
-# of processors); TEST_TIMEOUT, seconds for one (170); V=1 shows every test. A test counts by what it says, the
+# of processors); TEST_TIMEOUT, seconds for one (600); V=1 shows every test. A test counts by what it says, the
 # summary of Check or "N passed, N failed", else as one. The last line is the total, "N passed, N failed".
 set -u
-timeout=${TEST_TIMEOUT:-170}
+timeout=${TEST_TIMEOUT:-600}
 
 # ---- one test: run.sh --one LOGS NAME ------------------------------------------------------------------
 

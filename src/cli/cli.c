@@ -140,6 +140,8 @@ fm_ctx *cli_context(uint64_t n_threads) {
 bool cli_check(fm_ctx *ctx, fm_status status, const char *what, const char *hint) {
   if (status == FM_OK) return true;
   const char *text = fm_ctx_message(ctx);
+  size_t length = strlen(what); /* messages about a file begin with its name, as ours do */
+  if (strncmp(text, what, length) == 0 && strncmp(text + length, ": ", 2) == 0) text += length + 2;
   return cli_fail(what, hint, "%s", *text ? text : fm_status_name(status));
 }
 

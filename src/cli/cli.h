@@ -11,6 +11,7 @@
 #define EXIT_INTERRUPTED 130 /* as shells report SIGINT */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define S(count) ((count) == 1 ? "" : "s") /* a plural's ending */
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))

@@ -227,7 +227,7 @@ static bool add_row(csv *c) {
   if (t->n_columns == 0) t->n_columns = c->n_cells;
   if (c->n_cells != t->n_columns)
     return cli_fail(t->name, NULL, "line %zu has %zu cell%s, the lines before have %zu", c->number,
-                    c->n_cells, c->n_cells == 1 ? "" : "s", t->n_columns);
+                    c->n_cells, S(c->n_cells), t->n_columns);
   size_t used = t->n_rows * t->n_columns;
   t->cells = cli_grow(t->cells, &c->values_capacity, used + c->n_cells, sizeof *t->cells);
   for (size_t i = 0; i < c->n_cells; i++) {

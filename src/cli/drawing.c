@@ -73,8 +73,7 @@ static bool make_labels(drawing *d, const char *text) {
   if (n_columns == 0) return cli_fail("--label", NULL, "this model was trained without labels");
   if (n_words != n_columns)
     return cli_fail("--label", "Put commas between the columns' classes; 'any' leaves one open: 3,any",
-                    "%zu given, but this model has %zu class column%s", n_words, n_columns,
-                    n_columns == 1 ? "" : "s");
+                    "%zu given, but this model has %zu class column%s", n_words, n_columns, S(n_columns));
   d->labels = cli_alloc(d->n * n_columns, sizeof *d->labels);
   char *words = cli_copy_text(text), *word = words;
   bool ok = true;
@@ -123,7 +122,7 @@ static bool make_cond(drawing *d, const char *text) {
   }
   bool ok =
       given.n_columns == dim || cli_fail("--cond", NULL, "this model's conditions have %zu number%s, not %zu",
-                                         dim, dim == 1 ? "" : "s", given.n_columns);
+                                         dim, S(dim), given.n_columns);
   if (ok) {
     d->cond = cli_alloc(d->n * dim, sizeof *d->cond);
     for (size_t i = 0; i < d->n; i++)

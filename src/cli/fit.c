@@ -124,7 +124,9 @@ bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *option
   f->ctx = ctx;
   f->options = options;
   f->held_out_loss = f->curve.held_out = -1;
-  bool ok = cli_check(ctx, create_all(f, d), "setting up", NULL) && begin_checkpoints(f);
+  fm_status status = create_all(f, d);
+  const char *hint = status == FM_E_NOMEM ? "Use a smaller --net or --batch." : NULL;
+  bool ok = cli_check(ctx, status, "setting up", hint) && begin_checkpoints(f);
   if (!ok) fit_free(f);
   return ok;
 }

@@ -92,7 +92,7 @@ static void print_conditions(const fm_model *model) {
   }
   if (fm_net_cond_dim(net) > 0) {
     print_label("conditions");
-    printf("%zu number%s\n", fm_net_cond_dim(net), fm_net_cond_dim(net) == 1 ? "" : "s");
+    printf("%zu number%s\n", fm_net_cond_dim(net), S(fm_net_cond_dim(net)));
   }
 }
 
@@ -135,7 +135,7 @@ static void summarise_columns(const double *shift, const double *scale, size_t d
   }
   if (n_constant == 0) return;
   print_label("constant");
-  printf("%zu column%s\n", n_constant, n_constant == 1 ? "" : "s");
+  printf("%zu column%s\n", n_constant, S(n_constant));
 }
 
 static bool print_statistics(fm_ctx *ctx, const fm_model *model) {

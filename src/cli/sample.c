@@ -186,7 +186,9 @@ static int write_picture(drawing *d, const sample_options *o) {
   double *rows = cli_alloc(d->n * d->dim, sizeof *rows);
   int code = drawing_rows(d, 0, d->n, rows);
   if (code == EXIT_SUCCESS) {
-    bool ok = pictures ? plot_images(&sheet, rows, d->shown, d->n, &c) : draw_points(d, rows, &c);
+    /* One picture of each class makes a better square than a column. */
+    const int32_t *classes = d->n >= 2 * (size_t)d->n_shown ? d->shown : NULL;
+    bool ok = pictures ? plot_images(&sheet, rows, classes, d->n, &c) : draw_points(d, rows, &c);
     if (ok) {
       ok = canvas_write(&c, o->output);
       canvas_free(&c);

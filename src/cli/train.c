@@ -240,15 +240,16 @@ static bool draw_loss(const fit *f, const dataset *d, const char *file) {
 
 static void describe(const fit *f, const dataset *d, const train_options *o) {
   char parameters[24];
-  cli_note("%zu rows of %zu column%s, %zu of them held out; %s, %s parameters", d->rows.n_rows,
-           d->rows.n_columns, d->rows.n_columns == 1 ? "" : "s", d->rows.n_rows - d->n_train, o->net,
+  cli_note("%zu row%s of %zu column%s, %zu held out; %s, %s parameters", d->rows.n_rows, S(d->rows.n_rows),
+           d->rows.n_columns, S(d->rows.n_columns), d->rows.n_rows - d->n_train, o->net,
            cli_count_text(parameters, (double)fm_net_n_params(f->net)));
 }
 
 static void report(const fit *f, const dataset *d, const train_options *o) {
   char time[32];
-  printf("trained   %llu steps on %zu rows in %s\n", (unsigned long long)fm_trainer_steps(f->trainer),
-         d->n_train, progress_time_text(time, f->seconds));
+  unsigned long long steps = fm_trainer_steps(f->trainer);
+  printf("trained   %llu step%s on %zu row%s in %s\n", steps, S(steps), d->n_train, S(d->n_train),
+         progress_time_text(time, f->seconds));
   printf("loss      %.4g on rows trained on", f->train_loss);
   if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->rows.n_rows - d->n_train);
   printf("\nwrote     %s%s%s\n", o->model, o->loss_curve ? ", " : "", o->loss_curve ? o->loss_curve : "");

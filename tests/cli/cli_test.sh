@@ -58,7 +58,7 @@ npy() {
   printf '%-117s\n' "$1"
 }
 
-# ---- help and usage ------------------------------------------------------------------------------------
+# ---- help and usage ----------------------------------------------------------------------------------
 
 expect 0 "usage: flowmatch COMMAND" --help
 expect 0 "flowmatch 0." --version
@@ -88,7 +88,7 @@ expect 2 "is for --solver euler" sample m -n 3 -o x.csv --solver dopri5 --steps 
 expect 1 "No such file" train missing.csv -o m
 expect 1 "No such file" info missing
 
-# ---- .csv ----------------------------------------------------------------------------------------------
+# ---- .csv --------------------------------------------------------------------------------------------
 
 awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) { t = 6.28318 * rand()
   printf "%.6f,%.6f\n", cos(t) + .05 * rand(), sin(t) + .05 * rand() } }' >ring.csv
@@ -103,14 +103,10 @@ expect 0 "" sample named.model -n 5 -o points.png -q
 check "a .png" test "$(head -c 4 points.png | tail -c 3)" = PNG
 expect 0 "," sample named.model -n 2 -o - -q
 
-# means FILE: the columns' means, as info prints them
-means() {
-  train "$1" -o m.model --held-out 0
-  "$flowmatch" info m.model | awk '/^  [^ ]+ +[-0-9.e+]+ +[-0-9.e+]+( +constant)?$/ { printf "%s ", $2 }' >means
-}
-# mean_is FILE MEANS
+# mean_is FILE MEANS: these are the columns' means, as info prints them
 mean_is() {
-  means "$1"
+  train "$1" -o m.model --held-out 0
+  "$flowmatch" info m.model | awk '/^  column / { found = 1; next } found { printf "%s ", $2 }' >means
   : >log
   if [ "$(cat means)" = "$2 " ]; then pass; else fail "means of $1 are $(cat means), not $2"; fi
 }
@@ -144,51 +140,60 @@ bad "the file is empty" ''
 bad "a zero byte" 'PK\003\004\000\000\n'
 check "nothing was written" test ! -e bad.model
 
-# ---- .npy ----------------------------------------------------------------------------------------------
+# ---- .npy --------------------------------------------------------------------------------------------
 
-{ npy "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
-  printf '\0\0\0\0\0\0\360\77\0\0\0\0\0\0\0\100\0\0\0\0\0\0\10\100\0\0\0\0\0\0\20\100'; } >f8.npy # 1 2 3 4
-mean_is f8.npy "2 3"
-{ npy "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 2), }"; tail -c 32 f8.npy; } >fortran.npy # 1 3 2 4
-mean_is fortran.npy "1.5 3.5"
-{ npy "{'shape': (2,), 'fortran_order': False, 'descr': '>f4', }"; printf '\277\200\0\0\100\100\0\0'; } >f4.npy
-mean_is f4.npy "1" # -1 3
-{ npy "{'descr': '>i2', 'fortran_order': False, 'shape': (2, 1), }"; printf '\377\376\0\4'; } >i2.npy # -2 4
-mean_is i2.npy "1"
-{ npy "{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }"; printf '\377\3'; } >i1.npy # -1 3
-mean_is i1.npy "1"
-{ npy "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }"; printf '\0\0\0\200\2\0\0\200'; } >i4.npy
-mean_is i4.npy "-2147483647"
-{ npy "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }"; printf '\377\377\377\377\377\377\377\377\5\0\0\0\0\0\0\0'; } >i8.npy
-mean_is i8.npy "2" # -1 5
-{ npy "{'descr': '<u8', 'fortran_order': False, 'shape': (2,), }"; printf '\1\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0'; } >u8.npy
-mean_is u8.npy "3"
-{ npy "{'descr': '<u2', 'fortran_order': False, 'shape': (1, 2), }"; printf '\0\1\377\377'; } >u2.npy
-mean_is u2.npy "256 65535"
-{ npy "{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }"; printf '\1\0'; } >b1.npy
-mean_is b1.npy "0.5"
-{ printf '\223NUMPY\002\000\110\000\000\000'; printf '%-71s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }"
-  printf '\1\3'; } >v2.npy
+# array FILE TYPE SHAPE DATA [FORTRAN]: a .npy; DATA is for printf
+array() {
+  # shellcheck disable=SC2059
+  { npy "{'descr': '$2', 'fortran_order': ${5:-False}, 'shape': $3, }" && printf "$4"; } >"$1"
+}
+# reads MEANS TYPE SHAPE DATA [FORTRAN]: such an array is read, and its columns have these means
+reads() {
+  means=$1
+  shift
+  array array.npy "$@"
+  mean_is array.npy "$means"
+}
+one_to_four='\0\0\0\0\0\0\360\77\0\0\0\0\0\0\0\100\0\0\0\0\0\0\10\100\0\0\0\0\0\0\20\100'
+reads "2 3" '<f8' '(2, 2)' "$one_to_four"
+reads "1.5 3.5" '<f8' '(2, 2)' "$one_to_four" True
+reads "1" '>f4' '(2,)' '\277\200\0\0\100\100\0\0' # -1 and 3
+reads "1" '|i1' '(2,)' '\377\3'
+reads "1" '>i2' '(2, 1)' '\377\376\0\4' # -2 and 4
+reads "-2147483647" '<i4' '(2,)' '\0\0\0\200\2\0\0\200'
+reads "2" '<i8' '(2,)' '\377\377\377\377\377\377\377\377\5\0\0\0\0\0\0\0' # -1 and 5
+reads "3" '<u8' '(2,)' '\1\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0'
+reads "2147483649" '>u4' '(2,)' '\200\0\0\0\200\0\0\2'
+reads "256 65535" '<u2' '(1, 2)' '\0\1\377\377'
+reads "0.5" '|b1' '(2,)' '\1\0'
+# the first index runs fastest: columns 0 1 2, 6 7 8, 3 4 5 and 9 10 11
+reads "1 7 4 10" '|i1' '(3, 2, 2)' '\0\1\2\3\4\5\6\7\10\11\12\13' True
+{ # version 2 has a longer length, and keys come in any order
+  printf '\223NUMPY\002\000\110\000\000\000'
+  printf '%-71s\n' "{'shape': (2,), 'fortran_order': False, 'descr': '|u1'}"
+  printf '\1\3'
+} >v2.npy
 mean_is v2.npy "2"
 
-# bad_npy TEXT DICT DATA
-bad_npy() {
-  # shellcheck disable=SC2059
-  { npy "$2"; printf "$3"; } >bad.npy
-  expect 1 "$1" train bad.npy -o bad.model
+# refuses TEXT TYPE SHAPE DATA: such an array is not read, and TEXT says why
+refuses() {
+  text=$1
+  shift
+  array bad.npy "$@"
+  expect 1 "$text" train bad.npy -o bad.model
 }
-bad_npy "numbers of type 'c16' can't be read" "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }" ''
-bad_npy "records" "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,), }" ''
-bad_npy "promises 4 numbers, the file ends after 2" "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }" '\1\1'
-bad_npy "no data: 0 rows" "{'descr': '|u1', 'fortran_order': False, 'shape': (0, 3), }" ''
-bad_npy "a single number" "{'descr': '|u1', 'fortran_order': False, 'shape': (), }" '\1'
-bad_npy "too large" "{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296, 9), }" '\1'
-bad_npy "row 1, column 0 (counted from 0) is NaN" "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }" \
-  '\0\0\200\77\0\0\300\177'
-head -c 60 f8.npy >bad.npy
+refuses "numbers of type 'c16' can't be read" '<c16' '(2,)' ''
+refuses "promises 4 numbers, the file ends after 2" '|u1' '(4,)' '\1\1'
+refuses "no data: 0 rows" '|u1' '(0, 3)' ''
+refuses "a single number" '|u1' '()' '\1'
+refuses "too large" '|u1' '(4294967296, 4294967296, 9)' '\1'
+refuses "row 1, column 0 (counted from 0) is NaN" '<f4' '(2, 1)' '\0\0\200\77\0\0\300\177'
+npy "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,), }" >bad.npy
+expect 1 "records" train bad.npy -o bad.model
+head -c 60 v2.npy >bad.npy
 expect 1 "ends in its header" train bad.npy -o bad.model
 
-# ---- pictures, labels, conditions ------------------------------------------------------------------------
+# ---- pictures, labels, conditions --------------------------------------------------------------------
 
 # 60 pictures of 4 x 4, with a bright column that says the class
 { npy "{'descr': '|u1', 'fortran_order': False, 'shape': (60, 4, 4), }"
@@ -244,7 +249,7 @@ expect 0 "constant" info three.model
 expect 0 "" sample three.model -n 4 -o out.csv -q
 check "a constant column stays exact" test "$(cut -d, -f3 out.csv | sort -u)" = 5
 
-# ---- same bits -------------------------------------------------------------------------------------------
+# ---- same bits ---------------------------------------------------------------------------------------
 
 expect 0 "" sample named.model -n 10 -o a.csv -q --threads 1
 expect 0 "" sample named.model -n 10 -o b.csv -q --threads 2
@@ -260,7 +265,7 @@ train named.csv -o one.model --threads 1
 train named.csv -o two.model --threads 2
 same one.model two.model
 
-# ---- far from 0, and scales apart --------------------------------------------------------------------------
+# ---- far from 0, and scales apart --------------------------------------------------------------------
 
 awk 'BEGIN { srand(2); for (i = 0; i < 400; i++)
   printf "%.3f,%.6e,%.6e\n", 1.7e9 + rand(), 1e-8 * rand(), 1e8 * rand() }' >apart.csv
@@ -270,13 +275,14 @@ check "units are kept" awk -F, '{ n++; if ($1 != 1.7e9 + 0) d++; a += $1 - 1.7e9
   END { a /= n; b /= n; c /= n; print a, b, c
         exit !(d > 300 && a > .2 && a < .8 && b > 2e-9 && b < 8e-9 && c > 2e7 && c < 8e7) }' out.csv
 
-# ---- checkpoints -------------------------------------------------------------------------------------------
+# ---- checkpoints -------------------------------------------------------------------------------------
 
 slow="--net resmlp:64x2 --batch 64 --steps 1000"
 # shellcheck disable=SC2086
 expect 0 "held out" train ring.csv -o whole.model $slow
 # shellcheck disable=SC2086
-"$flowmatch" train ring.csv -o parts.model $slow --checkpoint run.checkpoint --checkpoint-every 0.05 >interrupted 2>&1 &
+"$flowmatch" train ring.csv -o parts.model $slow --checkpoint run.checkpoint --checkpoint-every 0.05 \
+  >interrupted 2>&1 &
 pid=$!
 tries=0
 while [ ! -s run.checkpoint ] && [ $tries -lt 100 ]; do sleep .05; tries=$((tries + 1)); done
@@ -298,7 +304,7 @@ expect 0 "starting from the beginning" train ring.csv -o m --net mlp:16x2 --step
 expect 0 "loss.png" train ring.csv -o m --net mlp:16x2 --steps 50 --loss-curve loss.png
 check "a loss curve" test -s loss.png
 
-# ---- failing to write ----------------------------------------------------------------------------------------
+# ---- failing to write --------------------------------------------------------------------------------
 
 expect 1 "No such file or directory" train ring.csv -o nowhere/m
 expect 1 "this is a folder" train ring.csv -o .
