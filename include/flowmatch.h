@@ -539,9 +539,9 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 
 typedef struct fm_solver_options {
   uint64_t struct_size;
-  uint32_t method;    /* FM_SOLVER_...; 0: Euler */
+  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored by adaptive methods */
-  double rtol, atol;  /* adaptive: error per step below atol + rtol |x|, root mean square; 0: 1e-5 both */
+  double rtol, atol;  /* adaptive: error per step below atol + rtol |x|, root mean square; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */
   uint64_t max_steps; /* adaptive: tries per row; 0: 10000 */
 } fm_solver_options;

@@ -5,11 +5,13 @@
 #   PYTHON=        a Python with the packages of requirements.txt; without it the present python3 is used if it
 #                  has them, else a virtual environment is made in $BUILD/peers
 #   ROUNDS=3       how often everything is run
+#   SECONDS_EACH=1 CPU time that a peer's median is taken over
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 BUILD=${BUILD:-build}
 ROUNDS=${ROUNDS:-3}
+SECONDS_EACH=${SECONDS_EACH:-1}
 
 has_packages() { "$1" -c 'import numpy, onnx, onnxruntime, torch' 2>/dev/null; }
 
@@ -30,9 +32,9 @@ round=1
 while [ "$round" -le "$ROUNDS" ]; do
   echo "round $round of $ROUNDS" >&2
   "$BUILD/bench/step_bench" --rows >> "$rows"
-  "$PYTHON" "$here/torch_baseline.py" >> "$rows"
+  "$PYTHON" "$here/torch_baseline.py" --seconds "$SECONDS_EACH" >> "$rows"
   "$BUILD/bench/sample_bench" --rows >> "$rows"
-  "$PYTHON" "$here/onnx_baseline.py" >> "$rows"
+  "$PYTHON" "$here/onnx_baseline.py" --seconds "$SECONDS_EACH" >> "$rows"
   round=$((round + 1))
 done
 "$PYTHON" - <<'PYTHON'

@@ -49,13 +49,13 @@ fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config
   fm_solver_options o;
   FMI_TRY(fmi_options_read(err, "fm_solver_options", options, &o, sizeof o));
   fmi_solve_config c = {
-      .method = fmi_method_by_kind(o.method == 0 ? FM_SOLVER_EULER : o.method),
+      .method = fmi_method_by_kind(o.method == 0 ? FM_SOLVER_DOPRI5 : o.method),
       .n_steps = o.n_steps == 0 ? 20 : o.n_steps,
       .max_steps = o.max_steps == 0 ? 10000 : o.max_steps,
   };
   if (c.method == NULL) return fail_method(o.method, err);
-  FMI_TRY(read_number("rtol", o.rtol, 1e-5, &c.rtol, err));
-  FMI_TRY(read_number("atol", o.atol, 1e-5, &c.atol, err));
+  FMI_TRY(read_number("rtol", o.rtol, 1e-3, &c.rtol, err));
+  FMI_TRY(read_number("atol", o.atol, 1e-3, &c.atol, err));
   FMI_TRY(read_number("first_step", o.first_step, 0, &c.first_step, err));
   *config = c;
   return FM_OK;

@@ -255,10 +255,10 @@ END_TEST
 START_TEST(options_and_their_defaults) {
   fmi_solve_config config;
   ck_assert_int_eq(fmi_solve_configure(NULL, &config, &err), FM_OK);
-  ck_assert_str_eq(config.method->name, "euler");
+  ck_assert_str_eq(config.method->name, "dopri5");
   ck_assert_uint_eq(config.n_steps, 20);
   ck_assert_uint_eq(config.max_steps, 10000);
-  ck_assert(config.rtol == 1e-5 && config.atol == 1e-5 && config.first_step == 0);
+  ck_assert(config.rtol == 1e-3 && config.atol == 1e-3 && config.first_step == 0);
   ck_assert_ptr_eq(fmi_method_by_name("dopri5"), fmi_method_by_kind(FM_SOLVER_DOPRI5));
   ck_assert_ptr_null(fmi_method_by_name("dopri"));
   ck_assert_ptr_null(fmi_method_by_name(NULL));
