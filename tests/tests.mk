@@ -91,9 +91,9 @@ run_parts = JOBS=$(JOBS) $(TEST_ENV) sh tests/run.sh $(T)/logs $(foreach g,$(1),
 .PHONY: check check-ffi check-programs need-check
 need-check:
 	@$(PKG_CONFIG) --exists check || { echo "The tests need the library Check: make deps installs it." >&2; exit 1; }
-check-programs: need-check $(foreach g,$(PARTS),$(needs_$(g)))
+check-programs: $(foreach g,$(PARTS),$(needs_$(g)))
 
-check:
+check: need-check
 	+@$(MAKE) --no-print-directory $(parallel) check-programs
 	@$(call run_parts,$(PARTS))
 

@@ -19,7 +19,7 @@ typedef struct sample_options {
   bool quiet;
 } sample_options;
 
-enum { SOLVER_EULER, SOLVER_DOPRI5 };
+enum { SOLVER_AUTO, SOLVER_EULER, SOLVER_DOPRI5 };
 enum { FORMAT_BY_NAME, FORMAT_IS_NPY, FORMAT_IS_CSV, FORMAT_IS_PNG };
 
 #define AT(member) offsetof(sample_options, member)
@@ -41,11 +41,11 @@ static const option options[] = {
     {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
-    {OPTION_CHOICE, 0, "solver", "euler|dopri5", AT(solver), 0, 0,
-     "fixed steps (the default), or steps chosen for an accuracy"},
+    {OPTION_CHOICE, 0, "solver", "auto|euler|dopri5", AT(solver), 0, 0,
+     "euler: fixed steps, quick; dopri5: steps chosen for an accuracy; auto: euler with --steps, else dopri5"},
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
-    {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-5)"},
-    {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-5)"},
+    {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-3)"},
+    {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-3)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
@@ -205,7 +205,8 @@ static int sample(fm_ctx *ctx, const sample_options *o) {
   drawing d;
   fm_solver_options solver;
   fm_solver_options_init(&solver);
-  solver.method = o->solver == SOLVER_EULER ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
+  bool euler = o->solver == SOLVER_EULER || (o->solver == SOLVER_AUTO && o->steps > 0);
+  solver.method = euler ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
   solver.n_steps = (uint32_t)o->steps;
   solver.rtol = o->rtol;
   solver.atol = o->atol;
