@@ -134,8 +134,14 @@ deps:
 
 # ---- the demo -------------------------------------------------------------------------------------
 
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard docs/examples/*.c))
+$(BUILD)/docs/examples/%: $(BUILD)/docs/examples/%.o $(STATIC)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BLAS_LIBS) $(LIBS)
+.SECONDARY: $(EXAMPLES:%=%.o)
+
 .PHONY: demo
-demo: all
+demo: all $(EXAMPLES)
 	FLOWMATCH=$(PROGRAM) sh docs/examples/demo.sh $(BUILD)/demo
 
 # ---- install --------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ static const option options[] = {
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     {OPTION_CHOICE, 0, "solver", "auto|euler|dopri5", AT(solver), 0, 0,
-     "euler: fixed steps, quick; dopri5: steps chosen for an accuracy; auto: euler with --steps, else dopri5"},
+     "dopri5: steps chosen for an accuracy; euler: fixed steps, quicker; auto: euler if --steps is given, else "
+     "dopri5"},
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
     {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-3)"},
     {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-3)"},
@@ -62,8 +63,8 @@ const command sample_command = {
                    "\n",
     .examples = "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
                 "  flowmatch sample digits.safetensors -n 100 --label each -o digits.png\n"
-                "  flowmatch sample digits.safetensors -n 500 --label 7 -o sevens.npy --seed 42\n"
-                "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --solver dopri5 -o out.npy\n"
+                "  flowmatch sample digits.safetensors -n 500 --label 7 --steps 20 -o sevens.npy\n"
+                "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --seed 42 -o out.npy\n"
                 "  flowmatch sample rows.safetensors -n 3 -o -\n",
     .operand = "MODEL",
     .operand_offset = AT(model),
@@ -91,6 +92,7 @@ static int check_options(sample_options *o) {
   const command *c = &sample_command;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
   if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
+  if (o->solver == SOLVER_AUTO) o->solver = o->steps > 0 ? SOLVER_EULER : SOLVER_DOPRI5;
   if (o->solver == SOLVER_EULER && (o->rtol > 0 || o->atol > 0))
     return args_wrong(c, "--rtol and --atol are for --solver dopri5");
   if (o->solver == SOLVER_DOPRI5 && o->steps > 0)
@@ -205,8 +207,7 @@ static int sample(fm_ctx *ctx, const sample_options *o) {
   drawing d;
   fm_solver_options solver;
   fm_solver_options_init(&solver);
-  bool euler = o->solver == SOLVER_EULER || (o->solver == SOLVER_AUTO && o->steps > 0);
-  solver.method = euler ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
+  solver.method = o->solver == SOLVER_EULER ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
   solver.n_steps = (uint32_t)o->steps;
   solver.rtol = o->rtol;
   solver.atol = o->atol;

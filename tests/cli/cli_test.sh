@@ -83,7 +83,7 @@ expect 2 "needs --checkpoint" train x.csv -o m --resume
 expect 2 "what is 'y.csv' for?" train x.csv y.csv -o m
 expect 2 "-n N is missing" sample m -o x.csv
 expect 2 "end it in .npy, .csv or .png" sample m -n 3 -o x.txt
-expect 2 "are for --solver dopri5" sample m -n 3 -o x.csv --rtol 1e-3
+expect 2 "are for --solver dopri5" sample m -n 3 -o x.csv --steps 3 --rtol 1e-3
 expect 2 "is for --solver euler" sample m -n 3 -o x.csv --solver dopri5 --steps 3
 expect 1 "No such file" train missing.csv -o m
 expect 1 "No such file" info missing
@@ -259,7 +259,11 @@ expect 0 "" sample named.model -n 4 --first-row 6 -o b.csv -q
 same b.csv tail.csv
 expect 0 "" sample named.model -n 10 --seed 1 -o b.csv -q
 differ a.csv b.csv
-expect 0 "" sample named.model -n 10 --solver dopri5 --rtol 1e-6 --atol 1e-6 -o b.csv -q
+expect 0 "" sample named.model -n 10 --rtol 1e-6 --atol 1e-6 -o b.csv -q
+differ a.csv b.csv
+expect 0 "" sample named.model -n 10 --steps 20 -o b.csv -q
+expect 0 "" sample named.model -n 10 --solver euler -o c.csv -q
+same b.csv c.csv
 differ a.csv b.csv
 train named.csv -o one.model --threads 1
 train named.csv -o two.model --threads 2
