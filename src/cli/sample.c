@@ -42,8 +42,8 @@ static const option options[] = {
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     {OPTION_CHOICE, 0, "solver", "auto|euler|dopri5", AT(solver), 0, 0,
-     "dopri5: steps chosen for an accuracy; euler: fixed steps, quicker; auto: euler if --steps is given, else "
-     "dopri5"},
+     "dopri5: steps chosen for an accuracy; euler: fixed steps, quicker; auto: euler if --steps is "
+     "given, else dopri5"},
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
     {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-3)"},
     {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-3)"},
