@@ -97,13 +97,14 @@ static bool wait_until_asleep(thread_times *t) {
 
 /* ---- the child --------------------------------------------------------------------------------------- */
 
-static void measure(gate_log *log, const char *what, void (*run)(void *self), void *self, size_t times) {
+static void measure(gate_log *log, size_t times, const char *what, void (*run)(void *self), void *self) {
   static thread_times before, after;
   if (!wait_until_asleep(&before)) gate_note("the other threads did not fall asleep within 5 s");
   for (size_t i = 0; i < times; i++) run(self);
   read_others(&after);
   char text[128];
-  snprintf(text, sizeof text, "%s, %zu other threads (%.4g ns in all)", what, after.n, total(&after));
+  snprintf(text, sizeof text, "%zu %s, %zu other threads (%.4g ns in all)", times, what, after.n,
+           total(&after));
   gate_check(log, text, used_since(&before, &after), 0);
 }
 
@@ -115,8 +116,8 @@ int gate_quiet_child(void) {
   bench_sampling_create(&draws, NULL, size, DRAW_ROWS, 0);
   bench_training_create(&steps, NULL, size, true);
   if (bench_blas_get_threads() < 2) gate_note("the BLAS of this process has no threads of its own");
-  measure(&log, "1000 draws of 8 rows", bench_sampling_run, &draws, N_DRAWS);
-  measure(&log, "100 training steps", bench_training_run, &steps, N_STEPS);
+  measure(&log, N_DRAWS, "draws of 8 rows", bench_sampling_run, &draws);
+  measure(&log, N_STEPS, "training steps", bench_training_run, &steps);
   bench_training_destroy(&steps);
   bench_sampling_destroy(&draws);
   return (int)log.n_failed;

@@ -36,6 +36,7 @@ fm_normaliser *fmi_normaliser_new(fmi_memory *memory, const double *shift, const
   }
   fm_normaliser *norm = allocate(memory, dim, err);
   if (norm == NULL) return NULL;
+  if (dim == 0) return norm; /* no arrays then: a net without a condition */
   memcpy(norm->shift, shift, dim * sizeof *shift);
   memcpy(norm->scale, scale, dim * sizeof *scale);
   return norm;

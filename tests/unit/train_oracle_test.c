@@ -54,9 +54,14 @@ static double irreducible(fm_ctx *ctx, const fm_path *path, double s) {
   return sum;
 }
 
-static double map_error(fm_ctx *ctx, const oracle *o, fm_trainer *trainer) {
+/* How far rows that start on [-2, 2] end from where they belong, in deviations of the data. */
+typedef struct map_error {
+  double rms, worst;
+} map_error;
+static map_error error_of_map(fm_ctx *ctx, const oracle *o, fm_trainer *trainer) {
   enum { N = 41 };
-  double x[N * 2], worst = 0;
+  double x[N * 2], x0[N * 2];
+  map_error e = {0, 0};
   fm_solver_options so = {.struct_size = sizeof so, .method = FM_SOLVER_DOPRI5};
   fm_model *model;
   fm_sampler *sampler;
@@ -64,15 +69,16 @@ static double map_error(fm_ctx *ctx, const oracle *o, fm_trainer *trainer) {
   OK(fm_sampler_create(ctx, model, &so, NULL, &sampler));
   for (size_t i = 0; i < N; i++)
     for (size_t j = 0; j < o->dim; j++) x[i * o->dim + j] = -2 + 0.1 * (double)(j ? (i * 17) % N : i);
-  double x0[N * 2];
   memcpy(x0, x, sizeof x);
   OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, N, x, NULL, NULL, NULL));
   for (size_t i = 0; i < N * o->dim; i++) {
     double s = o->s[i % o->dim], error = fabs(x[i] - (o->m[i % o->dim] + s * x0[i])) / s;
-    worst = error > worst ? error : worst;
+    e.worst = error > e.worst ? error : e.worst;
+    e.rms += error * error / (double)(N * o->dim);
   }
+  e.rms = sqrt(e.rms);
   fm_sampler_destroy(sampler), fm_model_destroy(model);
-  return worst;
+  return e;
 }
 
 START_TEST(training_reaches_the_exact_loss_and_map) {
@@ -95,19 +101,21 @@ START_TEST(training_reaches_the_exact_loss_and_map) {
   OK(fm_trainer_create(ctx, net, path, NULL, NULL, NULL, optimizer, NULL, &to, &trainer)); /* data's own units */
   OK(fm_data_create_pull(ctx, pull, &train, o->dim, 0, 0, 0, &data));
   OK(fm_data_create_pull(ctx, pull, &held_out, o->dim, 0, 0, 0, &test));
-  double exact = 0, loss, worst;
+  double exact = 0, loss;
   for (size_t j = 0; j < o->dim; j++) exact += irreducible(ctx, path, o->s[j]) / (double)o->dim;
   if (o->path == FM_PATH_CONDOT) CLOSE(exact, (o->s[0] + o->s[o->dim - 1]) / 2 * PI / 2, 1e-9);
   if (o->path == FM_PATH_COSINE) CLOSE(exact, o->s[0] * PI * PI / 4, 1e-9);
   OK(fm_trainer_run(ctx, trainer, data, 0));
   OK(fm_trainer_evaluate(ctx, trainer, test, 12345, rows, &loss));
-  worst = map_error(ctx, o, trainer);
+  const map_error map = error_of_map(ctx, o, trainer);
   if (!quick()) {
     /* A row's loss has a deviation of about twice its mean: a million rows know the mean to 0.2 %. */
     ck_assert_msg(fabs(loss / exact - 1) < 0.01, "%s: loss %.5f, exactly %.5f", o->what, loss, exact);
-    ck_assert_msg(worst < 0.02, "%s: a row ends %.4f deviations from where it belongs", o->what, worst);
+    /* What a million and a half noisy rows say about the flow: a percent on the whole, less in the tails. */
+    ck_assert_msg(map.rms < 0.02, "%s: rows end %.4f deviations from where they belong", o->what, map.rms);
+    ck_assert_msg(map.worst < 0.06, "%s: a row ends %.4f deviations from where it belongs", o->what, map.worst);
   }
-  ck_assert(isfinite(loss) && isfinite(worst));
+  ck_assert(isfinite(loss) && isfinite(map.worst));
   fm_trainer_destroy(trainer), fm_optimizer_destroy(optimizer), fm_net_destroy(net), fm_path_destroy(path);
   fm_data_destroy(data), fm_data_destroy(test);
   fm_ctx_destroy(ctx);
