@@ -44,7 +44,6 @@ LIBS := -lm -pthread
 ifeq ($(BLAS),openblas)
 BLAS_CFLAGS := $(shell $(PKG_CONFIG) --cflags openblas) -DFMI_BLAS_OPENBLAS
 BLAS_LIBS := $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
-BLAS_REQUIRES := openblas
 else ifeq ($(BLAS),blis)
 # Debian ships no blis.pc: the plain link is tried.
 BLAS_CFLAGS := -DFMI_BLAS_BLIS
@@ -106,8 +105,7 @@ $(PROGRAM): $(CLI_OBJECTS) $(STATIC)
 
 $(BUILD)/libflowmatch.pc: libflowmatch.pc.in $(BUILD)/flags
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_REQUIRES@|$(BLAS_REQUIRES)|' \
-	  -e 's|@BLAS_LIBS@|$(if $(BLAS_REQUIRES),,$(BLAS_LIBS))|' $< > $@
+	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' $< > $@
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d)
 include tests/tests.mk

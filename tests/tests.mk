@@ -106,21 +106,21 @@ check-ffi:
 VARIANTS := check-double check-asan check-ubsan check-tsan check-valgrind check-clang check-none
 .PHONY: $(VARIANTS) check-all
 variant = +@$(MAKE) --no-print-directory BUILD=$(BUILD)/$(1) check
-# Frames stay in sanitizer reports; -O1 keeps them readable and the tests quick enough.
+# Frames stay in sanitizer reports; -O1 keeps them readable. FM_TEST_QUICK leaves out what only takes long.
 sanitized = CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="$(1)"
 
 check-double:
 	$(call variant,double) DEFINES=-DFMI_DOUBLE PARTS=units
 check-asan:
-	$(call variant,asan) $(call sanitized,-fsanitize=address) PARTS="program harness units"
+	$(call variant,asan) $(call sanitized,-fsanitize=address) PARTS="program harness units" TEST_ENV=FM_TEST_QUICK=1
 check-ubsan:
 	$(call variant,ubsan) $(call sanitized,-fsanitize=undefined -fno-sanitize-recover=all) \
-	  PARTS="program harness units"
+	  PARTS="program harness units" TEST_ENV=FM_TEST_QUICK=1
 # A BLAS was not compiled with the sanitizer: how its threads wait for each other can't be seen, and correct code
 # is reported as a race. Our threads are the same without it.
 check-tsan:
 	$(call variant,tsan) $(call sanitized,-fsanitize=thread) BLAS=none PARTS="harness units" FUZZ_MUTATIONS=10 \
-	  TEST_TIMEOUT=600 TEST_ENV="FM_TEST_QUICK=1 TEST_TIMEOUT=600"
+	  TEST_ENV=FM_TEST_QUICK=1
 # One process, or every check pays for a start of its own; a BLAS with threads would take turns on one processor.
 check-valgrind:
 	$(call variant,valgrind) CFLAGS="-O2 -g" PARTS="harness units" FUZZ_MUTATIONS=2 \

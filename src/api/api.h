@@ -31,9 +31,9 @@ struct fm_ctx {
 /* For creating functions: *out is NULL until they succeed. */
 #define REQUIRE_OUT()                                                                                     \
   do {                                                                                                    \
+    if (out != NULL) *out = NULL;                                                                         \
     REQUIRE_CTX();                                                                                        \
     REQUIRE_POINTER(out);                                                                                 \
-    *out = NULL;                                                                                          \
   } while (0)
 /* Reads an options argument into a local of the type. */
 #define READ_OPTIONS(type, local, given)                                                                  \

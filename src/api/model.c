@@ -49,10 +49,7 @@ fm_status fm_model_load(fm_ctx *ctx, const char *file, fm_model **out) {
   FMI_TRY(fmi_os_read_file(ctx->memory, file, &bytes, &n_bytes, &ctx->err));
   fm_model *model = fmi_model_read(&ctx->runtime, bytes, n_bytes, &ctx->err);
   fmi_free(ctx->memory, bytes);
-  if (model == NULL) {
-    fmi_error inner = ctx->err;
-    fmi_fail(&ctx->err, inner.status, "%.200s: %.300s", file, inner.text);
-  }
+  if (model == NULL) fmi_error_about(&ctx->err, file);
   RETURN_HANDLE(model);
 }
 

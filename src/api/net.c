@@ -133,6 +133,7 @@ static fm_status check_call(fm_ctx *ctx, const fm_net *net, const float *params,
   REQUIRE_ARRAY(params, net->n_params);
   REQUIRE_ARRAY(x, n);
   REQUIRE_ARRAY(t, n);
+  FMI_TRY(fmi_check_finite_f32("params", params, 1, net->n_params, &ctx->err));
   FMI_TRY(fmi_check_finite_f32("x", x, n, net->dim, &ctx->err));
   FMI_TRY(fmi_check_finite_f64("t", t, n, 1, &ctx->err));
   FMI_TRY(fmi_check_labels(net, labels, n, &ctx->err));
@@ -178,6 +179,7 @@ fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const 
                      float *d_params) {
   FMI_TRY(check_call(ctx, net, params, x, t, labels, cond, n));
   REQUIRE_ARRAY(d_out, n);
+  FMI_TRY(fmi_check_finite_f32("d_out", d_out, n, net->dim, &ctx->err));
   session s = {.ctx = ctx, .n = n};
   uint32_t wants = FMI_WANT_BACKWARD | (d_x ? FMI_WANT_DX : 0) | (d_params ? FMI_WANT_GRAD : 0);
   FMI_TRY(open_session(&s, net, wants, params, x, t, labels, cond));
@@ -194,6 +196,8 @@ fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const 
                      float *d_out) {
   FMI_TRY(check_call(ctx, net, params, x, t, labels, cond, n));
   REQUIRE_ARRAY(d_out, n);
+  if (dx) FMI_TRY(fmi_check_finite_f32("dx", dx, n, net->dim, &ctx->err));
+  if (dt) FMI_TRY(fmi_check_finite_f64("dt", dt, n, 1, &ctx->err));
   for (size_t i = 0; i < net->n_nodes; i++)
     if (net->nodes[i].op->jvp == NULL)
       return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "net: its operator '%s' has no Jacobian-vector product",

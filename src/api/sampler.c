@@ -59,6 +59,7 @@ fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, doub
                                const float *cond, size_t n, double *x, fm_trajectory_fn trajectory,
                                void *trajectory_user, fm_solve_stats *stats) {
   REQUIRE_CTX();
+  if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
   REQUIRE_POINTER(sampler);
   REQUIRE(t0 >= 0 && t0 <= 1, "t0: expected 0 to 1, found %g", t0);
   REQUIRE(t1 >= 0 && t1 <= 1, "t1: expected 0 to 1, found %g", t1);

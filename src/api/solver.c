@@ -63,6 +63,7 @@ static bool row_failure(fm_status status) { return status == FM_E_STEPS || statu
 fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0, double t1, size_t n,
                           double *y, fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats) {
   REQUIRE_CTX();
+  if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
   REQUIRE_POINTER(solver);
   REQUIRE_POINTER(rhs);
   REQUIRE(t0 - t0 == 0, "t0: expected a finite number, found %g", t0);

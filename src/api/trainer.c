@@ -146,5 +146,6 @@ fm_status fm_trainer_load(fm_ctx *ctx, fm_trainer *trainer, const char *file) {
   FMI_TRY(fmi_os_read_file(ctx->memory, file, &bytes, &n_bytes, &ctx->err));
   fm_status status = fmi_checkpoint_read(&ctx->runtime, trainer, bytes, n_bytes, &ctx->err);
   fmi_free(ctx->memory, bytes);
+  if (status != FM_OK) fmi_error_about(&ctx->err, file);
   return status;
 }

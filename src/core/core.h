@@ -36,6 +36,9 @@ __attribute__((format(printf, 3, 4), cold))
 #endif
 fm_status fmi_fail(fmi_error *err, fm_status status, const char *format, ...);
 
+/* Puts what the message is about (a file) before it. */
+void fmi_error_about(fmi_error *err, const char *subject);
+
 /* Returns `status` from the calling function if it is not FM_OK. */
 #define FMI_TRY(expression)                                                                               \
   do {                                                                                                    \
@@ -89,6 +92,8 @@ void fmi_release(const void *object); /* NULL is fine */
 /* Copies a caller's size-first struct into `copy` (zeroed, of `size` bytes): a shorter one keeps its
    defaults, a longer one is accepted only if its unknown bytes are zero. given may be NULL. */
 fm_status fmi_options_read(fmi_error *err, const char *type, const void *given, void *copy, size_t size);
+/* Checks the size that a caller's size-first struct says it has: before the work whose result it takes. */
+fm_status fmi_struct_check(fmi_error *err, const char *argument, const void *given, size_t size);
 /* Copies `full` (size-first) into the caller's possibly shorter or longer size-first struct. */
 fm_status fmi_struct_write(fmi_error *err, const char *argument, const void *full, size_t size, void *given);
 

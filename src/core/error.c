@@ -14,6 +14,11 @@ fm_status fmi_fail(fmi_error *err, fm_status status, const char *format, ...) {
   return status;
 }
 
+void fmi_error_about(fmi_error *err, const char *subject) {
+  fmi_error inner = *err;
+  fmi_fail(err, inner.status, "%.200s: %.300s", subject, inner.text);
+}
+
 const char *fm_status_name(fm_status status) {
   switch (status) {
 #define NAME(code)                                                                                        \

@@ -22,12 +22,18 @@ fm_status fmi_options_read(fmi_error *err, const char *type, const void *given, 
   return FM_OK;
 }
 
-fm_status fmi_struct_write(fmi_error *err, const char *argument, const void *full, size_t size, void *given) {
+fm_status fmi_struct_check(fmi_error *err, const char *argument, const void *given, size_t size) {
   uint64_t given_size;
   memcpy(&given_size, given, sizeof given_size);
-  if (given_size < sizeof given_size || given_size > 65536)
-    return fmi_fail(err, FM_E_INVALID, "%s.struct_size: expected its size in bytes (%zu here), found %llu", argument,
-                    size, (unsigned long long)given_size);
+  if (given_size >= sizeof given_size && given_size <= 65536) return FM_OK;
+  return fmi_fail(err, FM_E_INVALID, "%s.struct_size: expected its size in bytes (%zu here), found %llu", argument, size,
+                  (unsigned long long)given_size);
+}
+
+fm_status fmi_struct_write(fmi_error *err, const char *argument, const void *full, size_t size, void *given) {
+  FMI_TRY(fmi_struct_check(err, argument, given, size));
+  uint64_t given_size;
+  memcpy(&given_size, given, sizeof given_size);
   size_t n = fmi_min(size, (size_t)given_size);
   memcpy((char *)given + sizeof given_size, (const char *)full + sizeof given_size, n - sizeof given_size);
   return FM_OK;

@@ -28,3 +28,11 @@ fm_status fmi_check_finite_f64(const char *name, const double *x, size_t n, size
                       i / dim, i % dim);
   return FM_OK;
 }
+
+fm_status fmi_check_weights(const float *weights, size_t n, fmi_error *err) {
+  FMI_TRY(fmi_check_finite_f32("weights", weights, n, 1, err));
+  for (size_t i = 0; i < n; i++)
+    if (weights[i] < 0)
+      return fmi_fail(err, FM_E_INVALID, "weights: expected 0 or more in row %zu, found %g", i, (double)weights[i]);
+  return FM_OK;
+}

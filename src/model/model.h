@@ -92,6 +92,7 @@ fm_status fmi_model_add_note(fm_model *model, const char *key, const char *value
 
 /* Row arrays from outside, checked: labels in range, conditions finite. Texts name row and column. */
 fm_status fmi_check_labels(const fm_net *net, const int32_t *labels, size_t n, fmi_error *err);
+fm_status fmi_check_weights(const float *weights, size_t n, fmi_error *err);
 fm_status fmi_check_finite_f32(const char *name, const float *x, size_t n, size_t dim, fmi_error *err);
 fm_status fmi_check_finite_f64(const char *name, const double *x, size_t n, size_t dim, fmi_error *err);
 #endif

@@ -4,8 +4,6 @@
 #include "core/rng.h"
 #include "model/model.h"
 
-#include <math.h>
-
 static void destroy(void *self) {
   fm_data *data = self;
   fmi_free(data->object.memory, data->owned);
@@ -22,10 +20,7 @@ static fm_status check_arrays(const fmi_data_arrays *a, fmi_error *err) {
     if (a->labels[i] < -1)
       return fmi_fail(err, FM_E_INVALID, "labels: expected -1 or more in row %zu, column %zu, found %d",
                       i / a->n_class_columns, i % a->n_class_columns, (int)a->labels[i]);
-  for (size_t i = 0; a->weights && i < a->n; i++)
-    if (!(a->weights[i] >= 0 && isfinite(a->weights[i])))
-      return fmi_fail(err, FM_E_INVALID, "weights: expected finite numbers >= 0, found %g in row %zu",
-                      (double)a->weights[i], i);
+  if (a->weights) FMI_TRY(fmi_check_weights(a->weights, a->n, err));
   return FM_OK;
 }
 

@@ -11,11 +11,7 @@ fm_status fmi_trainer_check_rows(const fm_trainer *t, size_t n, bool pairs, fmi_
   if (pairs) FMI_TRY(fmi_check_finite_f64("x0", t->rows.x0, n, net->dim, err));
   if (net->n_class_columns) FMI_TRY(fmi_check_labels(net, t->rows.labels, n, err));
   if (net->cond_dim) FMI_TRY(fmi_check_finite_f32("cond", t->rows.cond, n, net->cond_dim, err));
-  for (size_t i = 0; i < n; i++)
-    if (!(t->rows.weights[i] >= 0 && isfinite(t->rows.weights[i])))
-      return fmi_fail(err, FM_E_INVALID, "weights: expected finite numbers >= 0, found %g in row %zu",
-                      (double)t->rows.weights[i], i);
-  return FM_OK;
+  return fmi_check_weights(t->rows.weights, n, err);
 }
 
 /* Data without labels or conditions trains a conditional net on its null class. */

@@ -51,11 +51,12 @@ static inline bool quick(void) {
 #define SAME(a, b, n)                                                                                        \
   ck_assert_msg(memcmp(a, b, (n) * sizeof *(a)) == 0, "line %d: bits differ: %s, %s", __LINE__, #a, #b)
 
-static inline void all_close(const real *got, const real *want, size_t n, double tolerance, const char *what) {
+static inline void all_close(const real *got, const real *want, size_t n, double tolerance,
+                             const char *what) {
   for (size_t i = 0; i < n; i++) {
     double a = got[i], b = want[i];
-    ck_assert_msg(fabs(a - b) <= tolerance * (1 + fabs(b)), "%s [%zu] = %.17g, expected %.17g within %g", what,
-                  i, a, b, tolerance * (1 + fabs(b)));
+    ck_assert_msg(fabs(a - b) <= tolerance * (1 + fabs(b)), "%s [%zu] = %.17g, expected %.17g within %g",
+                  what, i, a, b, tolerance * (1 + fabs(b)));
   }
 }
 
@@ -68,7 +69,9 @@ static inline uint64_t next_word(uint64_t *state) { /* splitmix64 */
   return z ^ z >> 31;
 }
 /* In [-1, 1). */
-static inline double next_uniform(uint64_t *state) { return (double)(next_word(state) >> 11) * 0x1p-52 - 1; }
+static inline double next_uniform(uint64_t *state) {
+  return (double)(next_word(state) >> 11) * 0x1p-52 - 1;
+}
 static inline double next_normal(uint64_t *state) {
   double u = 0.5 * (next_uniform(state) + 1), v = next_uniform(state);
   return sqrt(-2 * log(1 - u)) * cos(3.14159265358979323846 * v);
@@ -94,7 +97,8 @@ static inline real *new_reals(size_t n) {
   return x;
 }
 static inline void check_guard(const real *x, size_t n) {
-  for (size_t i = n; i < n + GUARD; i++) ck_assert_msg(x[i] == (real)-7.25, "written %zu behind the end", i - n);
+  for (size_t i = n; i < n + GUARD; i++)
+    ck_assert_msg(x[i] == (real)-7.25, "written %zu behind the end", i - n);
 }
 static inline void *new_block(size_t count, size_t size) {
   void *block = calloc(count + 1, size);
@@ -128,17 +132,25 @@ static inline fm_ctx *new_ctx(uint32_t n_threads) {
 
 /* ---- the program ----------------------------------------------------------------------------------- */
 
-/* Runs a suite of one case; CK_FORK and the other variables of Check are honoured. */
-static inline int run_tests(const char *name, const TTest *const *tests, size_t n) {
-  Suite *suite = suite_create(name);
+/* A suite of one case, whose tests the caller adds. CK_FORK and the other variables of Check are honoured. */
+static inline TCase *new_case(Suite **suite, const char *name) {
   TCase *tcase = tcase_create(name);
   tcase_set_timeout(tcase, 600);
-  for (size_t i = 0; i < n; i++) tcase_add_test(tcase, tests[i]);
-  suite_add_tcase(suite, tcase);
+  *suite = suite_create(name);
+  suite_add_tcase(*suite, tcase);
+  return tcase;
+}
+static inline int run_suite(Suite *suite) {
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
   int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+static inline int run_tests(const char *name, const TTest *const *tests, size_t n) {
+  Suite *suite;
+  TCase *tcase = new_case(&suite, name);
+  for (size_t i = 0; i < n; i++) tcase_add_test(tcase, tests[i]);
+  return run_suite(suite);
 }
 #endif

@@ -75,7 +75,8 @@ static inline void run_net(const net_run *r) {
 
 /* ---- nets ------------------------------------------------------------------------------------------ */
 
-/* Random numbers everywhere, also where an architecture starts at zero: sums stay of the size of their terms. */
+/* Random numbers everywhere, also where an architecture starts at zero: sums stay of the size of their terms.
+ */
 static inline real *random_params(const fm_net *net, uint64_t seed) {
   real *params = new_reals(net->n_params);
   fill_reals(params, net->n_params, seed);
@@ -112,7 +113,8 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
   size_t pool[LAYERS + 4], n = 0, uses[LAYERS + 4] = {0};
   pool[n++] = fmi_build_node(&b, &fmi_op_x, NULL, 0, (fmi_build){0});
   pool[n++] = fmi_build_node(&b, &fmi_op_time, NULL, 0, (fmi_build){.attribute = {2}});
-  pool[n++] = fmi_build_node(&b, &fmi_op_embed, NULL, 0, (fmi_build){.name = "e", .attribute = {DIM, 0}, .table_rows = 4});
+  pool[n++] = fmi_build_node(&b, &fmi_op_embed, NULL, 0,
+                             (fmi_build){.name = "e", .attribute = {DIM, 0}, .table_rows = 4});
   size_t cond = fmi_build_node(&b, &fmi_op_cond, NULL, 0, (fmi_build){0});
   pool[n++] = fmi_build_linear(&b, cond, DIM, 0, 1, "c");
   for (size_t layer = 0; layer < LAYERS; layer++) {
@@ -125,11 +127,21 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
     uint32_t act = kind == 1 ? FM_ACT_TANH : FM_ACT_SILU;
     switch (kind) {
     case 0:
-    case 1: made = fmi_build_linear(&b, in[0], DIM, act, 1, "l"); break;
-    case 2: made = fmi_build_node(&b, &fmi_op_activation, in, 1, (fmi_build){.activation = FM_ACT_GELU}); break;
-    case 3: made = fmi_build_node(&b, &fmi_op_add, in, used = 2, (fmi_build){0}); break;
-    case 4: made = fmi_build_node(&b, &fmi_op_mul, in, used = 2, (fmi_build){0}); break;
-    case 5: made = fmi_build_node(&b, &fmi_op_gated_add, in, used = 3, (fmi_build){0}); break;
+    case 1:
+      made = fmi_build_linear(&b, in[0], DIM, act, 1, "l");
+      break;
+    case 2:
+      made = fmi_build_node(&b, &fmi_op_activation, in, 1, (fmi_build){.activation = FM_ACT_GELU});
+      break;
+    case 3:
+      made = fmi_build_node(&b, &fmi_op_add, in, used = 2, (fmi_build){0});
+      break;
+    case 4:
+      made = fmi_build_node(&b, &fmi_op_mul, in, used = 2, (fmi_build){0});
+      break;
+    case 5:
+      made = fmi_build_node(&b, &fmi_op_gated_add, in, used = 3, (fmi_build){0});
+      break;
     case 6:
       in[1] = fmi_build_linear(&b, in[1], 2 * DIM, 0, 1, "m");
       made = fmi_build_node(&b, &fmi_op_adaln, in, used = 2, (fmi_build){0});
@@ -143,7 +155,8 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
   }
   net->output = pool[n - 1]; /* everything that nobody read yet flows into the output */
   for (size_t i = 0; i + 1 < n; i++)
-    if (uses[i] == 0) net->output = fmi_build_node(&b, &fmi_op_add, (size_t[]){net->output, pool[i]}, 2, (fmi_build){0});
+    if (uses[i] == 0)
+      net->output = fmi_build_node(&b, &fmi_op_add, (size_t[]){net->output, pool[i]}, 2, (fmi_build){0});
   ck_assert_int_eq(b.status, FM_OK);
   return net;
 }
@@ -180,8 +193,12 @@ static inline void free_rows(net_rows *r) {
   free(r->x), free(r->cond), free(r->dx), free(r->d_x), free(r->w), free(r->t), free(r->dt), free(r->labels);
 }
 static inline fmi_rows rows_of(const net_rows *r, const fm_net *net) {
-  return (fmi_rows){.x = r->x, .t = r->t, .labels = net->n_class_columns ? r->labels : NULL,
-                    .cond = net->cond_dim ? r->cond : NULL, .dim = net->dim, .n_class_columns = net->n_class_columns,
+  return (fmi_rows){.x = r->x,
+                    .t = r->t,
+                    .labels = net->n_class_columns ? r->labels : NULL,
+                    .cond = net->cond_dim ? r->cond : NULL,
+                    .dim = net->dim,
+                    .n_class_columns = net->n_class_columns,
                     .cond_dim = net->cond_dim};
 }
 #endif

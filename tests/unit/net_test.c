@@ -5,7 +5,8 @@
 static fmi_memory *memory;
 static fmi_error err;
 
-static fm_net *net_of(size_t dim, const uint32_t *n_classes, size_t columns, size_t cond_dim, fm_net_options o) {
+static fm_net *net_of(size_t dim, const uint32_t *n_classes, size_t columns, size_t cond_dim,
+                      fm_net_options o) {
   fm_net *net = fmi_net_new(memory, dim, n_classes, columns, cond_dim, &o, &err);
   ck_assert_msg(net != NULL, "%s", err.text);
   return net;
@@ -38,18 +39,22 @@ static const small_mlp small[] = {
     {FM_ACT_TANH, {(double)NAN, (double)NAN}, 3.655814422176853, 0.08286663103385025}};
 
 START_TEST(small_mlp_has_the_reference_numbers) {
-  static const double dw1[] = {-4.778724159607208, 4.380497146306608, -0.7964540266012013,
+  static const double dw1[] = {-4.778724159607208, 4.380497146306608,  -0.7964540266012013,
                                -2.764909643993788, 2.5345005069943056, -0.46081827399896463};
   static const double db2[] = {-1.2756030650032868, -2.376849099942343};
   static const double values[] = {.1, -.2, .3, .4, .5, -.6, .01, -.02, .7, -.8, .9, 1, .03, .04};
   const small_mlp *m = &small[_i];
-  fm_net *net = net_of(2, NULL, 0, 0, (fm_net_options){.kind = FM_NET_MLP, .width = 2, .depth = 2, .time_features = -1,
-                                                       .activation = m->activation});
+  fm_net *net = net_of(
+      2, NULL, 0, 0,
+      (fm_net_options){
+          .kind = FM_NET_MLP, .width = 2, .depth = 2, .time_features = -1, .activation = m->activation});
   ck_assert_uint_eq(net->n_params, FMI_COUNT(values));
-  real params[14], x[2] = {(real)1.5, (real)-1.375}, u[2] = {2, 2.5}, out[2], t_out[2], d[2], grad[14], div = 0;
+  real params[14], x[2] = {(real)1.5, (real)-1.375}, u[2] = {2, 2.5}, out[2], t_out[2], d[2], grad[14],
+                   div = 0;
   const double t = 0.25;
   for (size_t i = 0; i < 14; i++) params[i] = (real)values[i];
-  net_run run = {.net = net, .params = params, .n = 1, .rows = {.x = x, .t = &t, .dim = 2}, .out = out, .t_out = t_out};
+  net_run run = {
+      .net = net, .params = params, .n = 1, .rows = {.x = x, .t = &t, .dim = 2}, .out = out, .t_out = t_out};
   run.wants = FMI_WANT_TANGENT;
   for (size_t j = 0; j < 2; j++) {
     real e[2] = {j == 0, j == 1};
@@ -78,8 +83,9 @@ END_TEST
 
 /* The net is the identity on its time features: cosines, then sines, of 1000 t 10000^(-i / 4). */
 START_TEST(time_features_have_the_reference_numbers) {
-  static const double features[] = {.24098830528525864,  .9912028118634736,   -.8011436155469337, .9689124217106447,
-                                    -.9705280195418053, -.13235175009777303, .5984721441039565,  .24740395925452294};
+  static const double features[] = {.24098830528525864, .9912028118634736,  -.8011436155469337,
+                                    .9689124217106447,  -.9705280195418053, -.13235175009777303,
+                                    .5984721441039565,  .24740395925452294};
   fm_net *net = net_of(8, NULL, 0, 0, (fm_net_options){.kind = FM_NET_MLP, .depth = 1, .time_features = 8});
   real *params = new_reals(net->n_params), x[8] = {0}, out[8];
   for (size_t i = 0; i < 8; i++) params[i * 16 + 8 + i] = 1;
@@ -97,13 +103,26 @@ static const uint32_t classes[] = {3, 2};
 
 static fm_net *example(int i) {
   switch (i) {
-  case 0: return net_of(3, NULL, 0, 0, (fm_net_options){.kind = FM_NET_MLP, .width = 9, .depth = 3, .time_features = 6});
-  case 1: return net_of(3, classes, 2, 4, (fm_net_options){.kind = FM_NET_MLP, .width = 17, .depth = 4, .time_features = -1,
-                                                           .class_features = 5, .activation = FM_ACT_GELU});
-  case 2: return net_of(3, NULL, 0, 0, (fm_net_options){.width = 8, .depth = 2, .time_features = 6});
-  case 3: return net_of(5, classes, 2, 4, (fm_net_options){.width = 21, .depth = 1, .time_features = -1,
-                                                           .class_features = 5, .activation = FM_ACT_TANH});
-  default: return random_net(memory, (uint64_t)i);
+  case 0:
+    return net_of(3, NULL, 0, 0,
+                  (fm_net_options){.kind = FM_NET_MLP, .width = 9, .depth = 3, .time_features = 6});
+  case 1:
+    return net_of(3, classes, 2, 4,
+                  (fm_net_options){.kind = FM_NET_MLP,
+                                   .width = 17,
+                                   .depth = 4,
+                                   .time_features = -1,
+                                   .class_features = 5,
+                                   .activation = FM_ACT_GELU});
+  case 2:
+    return net_of(3, NULL, 0, 0, (fm_net_options){.width = 8, .depth = 2, .time_features = 6});
+  case 3:
+    return net_of(
+        5, classes, 2, 4,
+        (fm_net_options){
+            .width = 21, .depth = 1, .time_features = -1, .class_features = 5, .activation = FM_ACT_TANH});
+  default:
+    return random_net(memory, (uint64_t)i);
   }
 }
 
@@ -122,7 +141,8 @@ static double slope_along(const net_run *at, const net_rows *r, const real *dire
     double h = stencil[k] * STEP;
     for (size_t i = 0; i < r->cells; i++) x[i] = r->x[i] + (of_inputs ? (real)h * r->dx[i] : 0);
     for (size_t i = 0; i < r->n; i++) t[i] = r->t[i] + (of_inputs ? (double)(real)h * r->dt[i] : 0);
-    for (size_t p = 0; p < net->n_params; p++) params[p] = at->params[p] + (direction ? (real)h * direction[p] : 0);
+    for (size_t p = 0; p < net->n_params; p++)
+      params[p] = at->params[p] + (direction ? (real)h * direction[p] : 0);
     net_run run = {.net = net, .params = params, .n = r->n, .rows = at->rows, .out = out};
     run.rows.x = x, run.rows.t = t;
     run_net(&run);
@@ -134,10 +154,15 @@ static double slope_along(const net_run *at, const net_rows *r, const real *dire
 
 START_TEST(derivatives_agree) {
   fm_net *net = example(_i);
-  real *params = random_params(net, 7), *direction = new_reals(net->n_params), *grad = new_reals(net->n_params);
+  real *params = random_params(net, 7), *direction = new_reals(net->n_params),
+       *grad = new_reals(net->n_params);
   net_rows r = random_rows(net, 61, 11);
   real *t_out = new_reals(r.cells);
-  net_run run = {.net = net, .params = params, .n = r.n, .rows = rows_of(&r, net), .wants = FMI_WANT_TANGENT,
+  net_run run = {.net = net,
+                 .params = params,
+                 .n = r.n,
+                 .rows = rows_of(&r, net),
+                 .wants = FMI_WANT_TANGENT,
                  .t_out = t_out};
   run.rows.dx = r.dx;
   run_net(&run);
@@ -154,13 +179,14 @@ START_TEST(derivatives_agree) {
   CLOSE(dot(r.d_x, r.dx, r.cells), forward, 200 * EPS * scale); /* <J' w, dx> */
   /* Tensor by tensor, so that none is lost in the sum. */
   for (size_t i = 0; i < net->n_tensors; i++) {
-    size_t first = net->tensors[i].offset, end = i + 1 < net->n_tensors ? net->tensors[i + 1].offset : net->n_params;
+    size_t first = net->tensors[i].offset,
+           end = i + 1 < net->n_tensors ? net->tensors[i + 1].offset : net->n_params;
     memset(direction, 0, net->n_params * sizeof *direction);
     fill_reals(direction + first, end - first, 100 + i);
     for (size_t p = first; p < end; p++) direction[p] *= (real)(1 / sqrt((double)(end - first)));
     double slope = slope_along(&run, &r, direction, false), along = dot(grad, direction, net->n_params);
-    ck_assert_msg(fabs(along - slope) <= DIFFERENCE * scale, "%s: gradient %.12g, differences %.12g", net->tensors[i].name,
-                  along, slope);
+    ck_assert_msg(fabs(along - slope) <= DIFFERENCE * scale, "%s: gradient %.12g, differences %.12g",
+                  net->tensors[i].name, along, slope);
   }
   free(params), free(direction), free(grad), free(t_out);
   free_rows(&r);
@@ -173,17 +199,29 @@ END_TEST
 /* Every way of running a net gives the same bits: with and without derivatives, in tiles of any size, and
    whatever stood in the workspace, which shows values that share memory while both are alive. */
 START_TEST(plans_and_tiles_keep_bits) {
-  static const uint32_t wants[] = {0, FMI_WANT_TANGENT, FMI_WANT_BACKWARD | FMI_WANT_DX, FMI_WANT_BACKWARD | FMI_WANT_GRAD,
+  static const uint32_t wants[] = {0,
+                                   FMI_WANT_TANGENT,
+                                   FMI_WANT_BACKWARD | FMI_WANT_DX,
+                                   FMI_WANT_BACKWARD | FMI_WANT_GRAD,
                                    FMI_WANT_BACKWARD | FMI_WANT_DX | FMI_WANT_GRAD,
                                    FMI_WANT_TANGENT | FMI_WANT_BACKWARD | FMI_WANT_DX | FMI_WANT_GRAD};
   static const size_t tiles[] = {FMI_TILE, 1, 7, 61};
   fm_net *net = example(_i);
-  real *params = random_params(net, 3), *grad = new_reals(net->n_params), *first_grad = new_reals(net->n_params);
+  real *params = random_params(net, 3), *grad = new_reals(net->n_params),
+       *first_grad = new_reals(net->n_params);
   net_rows r = random_rows(net, 61, 5);
   real *out = new_reals(r.cells), *t_out = new_reals(r.cells), *d_x = new_reals(r.cells);
   real *first_out = new_reals(r.cells), *first_t_out = new_reals(r.cells);
-  net_run run = {.net = net, .params = params, .n = r.n, .rows = rows_of(&r, net), .wants = wants[5], .clean = true,
-                 .d_out = r.w, .out = first_out, .t_out = first_t_out, .grad = first_grad};
+  net_run run = {.net = net,
+                 .params = params,
+                 .n = r.n,
+                 .rows = rows_of(&r, net),
+                 .wants = wants[5],
+                 .clean = true,
+                 .d_out = r.w,
+                 .out = first_out,
+                 .t_out = first_t_out,
+                 .grad = first_grad};
   run.rows.dx = r.dx, run.rows.dt = r.dt, run.rows.d_x = r.d_x;
   run_net(&run);
   run.clean = false;
@@ -200,7 +238,8 @@ START_TEST(plans_and_tiles_keep_bits) {
       if (run.grad) SAME(grad, first_grad, net->n_params);
       if (wants[i] & FMI_WANT_DX) SAME(d_x, r.d_x, r.cells);
     }
-  free(params), free(grad), free(first_grad), free(out), free(t_out), free(d_x), free(first_out), free(first_t_out);
+  free(params), free(grad), free(first_grad), free(out), free(t_out), free(d_x), free(first_out),
+      free(first_t_out);
   free_rows(&r);
   fmi_release(net);
 }
@@ -214,8 +253,14 @@ START_TEST(blas_and_own_products_agree) {
   net_rows r = random_rows(net, 70, 5);
   for (int blas = 0; blas < 2; blas++) {
     grad[blas] = new_reals(net->n_params);
-    net_run run = {.net = net, .params = params, .n = r.n, .rows = rows_of(&r, net), .use_blas = blas, .d_out = r.w,
-                   .wants = FMI_WANT_BACKWARD | FMI_WANT_GRAD, .grad = grad[blas]};
+    net_run run = {.net = net,
+                   .params = params,
+                   .n = r.n,
+                   .rows = rows_of(&r, net),
+                   .use_blas = blas,
+                   .d_out = r.w,
+                   .wants = FMI_WANT_BACKWARD | FMI_WANT_GRAD,
+                   .grad = grad[blas]};
     run_net(&run);
   }
   all_close(grad[1], grad[0], net->n_params, 2000 * EPS, "gradient by the BLAS");
@@ -225,12 +270,15 @@ START_TEST(blas_and_own_products_agree) {
 }
 END_TEST
 
-/* ---- parameters ------------------------------------------------------------------------------------------ */
+/* ---- parameters ------------------------------------------------------------------------------------------
+ */
 
 START_TEST(tensors_have_names_and_tile_the_block) {
   fm_ctx *ctx = new_ctx(1);
-  const fm_net_options options[] = {{.kind = FM_NET_MLP}, {.kind = FM_NET_MLP, .depth = 1, .time_features = -1},
-                                    {.depth = 3}, {.depth = 11, .width = 5}};
+  const fm_net_options options[] = {{.kind = FM_NET_MLP},
+                                    {.kind = FM_NET_MLP, .depth = 1, .time_features = -1},
+                                    {.depth = 3},
+                                    {.depth = 11, .width = 5}};
   for (size_t i = 0; i < FMI_COUNT(options); i++) {
     fm_net_options o = options[i];
     o.struct_size = sizeof o;
@@ -266,7 +314,8 @@ START_TEST(tensors_have_names_and_tile_the_block) {
 }
 END_TEST
 
-/* ---- conditions -------------------------------------------------------------------------------------------- */
+/* ---- conditions
+ * -------------------------------------------------------------------------------------------- */
 
 START_TEST(absent_conditions_are_a_condition_of_their_own) {
   fm_ctx *ctx = new_ctx(1);
@@ -278,7 +327,8 @@ START_TEST(absent_conditions_are_a_condition_of_their_own) {
     float *params = new_block(n, sizeof *params), x[2] = {.3f, -.4f}, zero[3] = {0}, a[2], b[2];
     fill_normals(params, n, 1);
     const double t = 0.5;
-    const int32_t null_labels[2] = {-1, -1}, one_label[2] = {0, -1}, other_label[2] = {-1, 0}, wrong[2] = {1, 2};
+    const int32_t null_labels[2] = {-1, -1}, one_label[2] = {0, -1}, other_label[2] = {-1, 0},
+                  wrong[2] = {1, 2};
     OK(fm_net_velocity(ctx, net, params, x, &t, NULL, NULL, 1, a));
     OK(fm_net_velocity(ctx, net, params, x, &t, null_labels, NULL, 1, b));
     SAME(a, b, 2);
@@ -298,7 +348,8 @@ START_TEST(absent_conditions_are_a_condition_of_their_own) {
 }
 END_TEST
 
-/* ---- the caller's own network ------------------------------------------------------------------------------ */
+/* ---- the caller's own network
+ * ------------------------------------------------------------------------------ */
 
 /* v = W [x, t] + b with W [dim][dim + 1]: what a built-in MLP of one layer is. */
 #ifndef FMI_DOUBLE
@@ -325,7 +376,8 @@ static int32_t linear_vjp(void *user, const fm_net_call *c) {
     for (size_t o = 0; o < c->dim; o++) {
       float d = c->d_velocity[i * c->dim + o];
       const float *w = c->params + o * (c->dim + 1);
-      for (size_t j = 0; j < c->dim && c->d_x; j++) c->d_x[i * c->dim + j] = d * w[j] + (o ? c->d_x[i * c->dim + j] : 0);
+      for (size_t j = 0; j < c->dim && c->d_x; j++)
+        c->d_x[i * c->dim + j] = d * w[j] + (o ? c->d_x[i * c->dim + j] : 0);
       if (c->d_params == NULL) continue;
       float *dw = c->d_params + o * (c->dim + 1);
       for (size_t j = 0; j < c->dim; j++) dw[j] += d * c->x[i * c->dim + j];
@@ -363,7 +415,8 @@ START_TEST(custom_network_is_like_a_built_in_one) {
   ck_assert_uint_ge(me.calls, 2 * ((N + FMI_TILE - 1) / FMI_TILE));
   OK(fm_net_init(ctx, own, 5, params));
   CLOSE(params[3], 8, 0);
-  FAILS(FM_E_UNSUPPORTED, "custom", fm_net_jvp(ctx, own, params, x, t, NULL, NULL, NULL, NULL, N, NULL, d_x[0]));
+  FAILS(FM_E_UNSUPPORTED, "custom",
+        fm_net_jvp(ctx, own, params, x, t, NULL, NULL, NULL, NULL, N, NULL, d_x[0]));
   me = (caller){.fail_forward = 3};
   FAILS(FM_E_CALLBACK, "3", fm_net_velocity(ctx, own, params, x, t, NULL, NULL, N, out[0]));
   me = (caller){.fail_vjp = -4};
@@ -384,10 +437,17 @@ START_TEST(public_functions_give_what_the_plan_gives) {
   for (size_t i = 0; i < r.n; i++)
     if (isnan(r.cond[i * 4])) r.cond[i * 4] = 0; /* callers say "absent" for all rows or none */
   real *params = random_params(net, 3), *grad[2] = {new_reals(net->n_params), new_reals(net->n_params)};
-  real *out[2] = {new_reals(r.cells), new_reals(r.cells)}, *t_out[2] = {new_reals(r.cells), new_reals(r.cells)};
+  real *out[2] = {new_reals(r.cells), new_reals(r.cells)},
+       *t_out[2] = {new_reals(r.cells), new_reals(r.cells)};
   real *d_x = new_reals(r.cells);
-  net_run run = {.net = net, .params = params, .n = r.n, .rows = rows_of(&r, net), .d_out = r.w, .out = out[0],
-                 .t_out = t_out[0], .grad = grad[0],
+  net_run run = {.net = net,
+                 .params = params,
+                 .n = r.n,
+                 .rows = rows_of(&r, net),
+                 .d_out = r.w,
+                 .out = out[0],
+                 .t_out = t_out[0],
+                 .grad = grad[0],
                  .wants = FMI_WANT_TANGENT | FMI_WANT_BACKWARD | FMI_WANT_DX | FMI_WANT_GRAD};
   run.rows.dx = r.dx, run.rows.dt = r.dt, run.rows.d_x = r.d_x;
   run_net(&run);
@@ -410,14 +470,17 @@ START_TEST(public_functions_give_what_the_plan_gives) {
 END_TEST
 #endif
 
-static void set_up(void) { memory = fmi_memory_create(NULL); }
-static void tear_down(void) { fmi_memory_release(memory); }
+static void set_up(void) {
+  memory = fmi_memory_create(NULL);
+}
+static void tear_down(void) {
+  fmi_memory_release(memory);
+}
 
 int main(void) {
-  Suite *suite = suite_create("net");
-  TCase *tcase = tcase_create("net");
+  Suite *suite;
+  TCase *tcase = new_case(&suite, "net");
   tcase_add_checked_fixture(tcase, set_up, tear_down);
-  tcase_set_timeout(tcase, 600);
   tcase_add_loop_test(tcase, small_mlp_has_the_reference_numbers, 0, FMI_COUNT(small));
   tcase_add_test(tcase, time_features_have_the_reference_numbers);
   tcase_add_loop_test(tcase, derivatives_agree, 0, quick() ? 6 : 4 + 40);
@@ -429,10 +492,5 @@ int main(void) {
   tcase_add_test(tcase, custom_network_is_like_a_built_in_one);
   tcase_add_test(tcase, public_functions_give_what_the_plan_gives);
 #endif
-  suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

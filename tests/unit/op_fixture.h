@@ -1,4 +1,5 @@
-/* op_fixture.h - one operator with everything a call needs, in guarded blocks of exactly the documented size. */
+/* op_fixture.h - one operator with everything a call needs, in guarded blocks of exactly the documented size.
+ */
 #ifndef OP_FIXTURE_H
 #define OP_FIXTURE_H
 
@@ -37,8 +38,12 @@ typedef struct bench {
 
 /* The caller's network of the custom operator: v_j = tanh(p_j x_j) + p_j t, so n_params = dim. */
 #ifdef FMI_DOUBLE
-static inline int32_t custom_forward(void *user, const fm_net_call *c) { return (void)user, (void)c, 1; }
-static inline int32_t custom_vjp(void *user, const fm_net_call *c) { return (void)user, (void)c, 1; }
+static inline int32_t custom_forward(void *user, const fm_net_call *c) {
+  return (void)user, (void)c, 1;
+}
+static inline int32_t custom_vjp(void *user, const fm_net_call *c) {
+  return (void)user, (void)c, 1;
+}
 #else
 static inline int32_t custom_forward(void *user, const fm_net_call *c) {
   (void)user;
@@ -75,11 +80,17 @@ static inline void bench_pack(bench *b) {
 
 static inline void bench_sizes(bench *b, const example *e) {
   const fmi_rows sizes = {.dim = OUTSIDE_DIM, .n_class_columns = OUTSIDE_CLASSES, .cond_dim = OUTSIDE_COND};
-  b->node = (fmi_node){.op = e->op, .n_inputs = e->n_inputs, .attribute = {e->attribute[0], e->attribute[1]},
-                       .table_rows = e->table_rows, .activation = e->activation, .gain = 1, .custom = &custom_net};
+  b->node = (fmi_node){.op = e->op,
+                       .n_inputs = e->n_inputs,
+                       .attribute = {e->attribute[0], e->attribute[1]},
+                       .table_rows = e->table_rows,
+                       .activation = e->activation,
+                       .gain = 1,
+                       .custom = &custom_net};
   memcpy(b->node.in_shape, e->in, sizeof e->in);
   b->constants = new_block(e->attribute[0] + 1, sizeof *b->constants);
-  for (size_t i = 0; i < e->attribute[0]; i++) b->constants[i] = pow(1e4, -(double)i / (double)e->attribute[0]);
+  for (size_t i = 0; i < e->attribute[0]; i++)
+    b->constants[i] = pow(1e4, -(double)i / (double)e->attribute[0]);
   b->node.constants = b->constants;
   e->op->setup(&b->node, &sizes);
   const fmi_node *node = &b->node;
@@ -106,7 +117,8 @@ static inline bench bench_open(const example *e, const fmi_kernels *kernels, siz
   b.extra = new_reals(b.n_extra), b.scratch = new_reals(b.n_scratch);
   b.params = new_reals(b.node.n_params), b.d_params = new_reals(b.node.n_params);
   b.packed = new_reals(b.n_packed), b.packed_back = new_reals(b.n_packed_back);
-  b.x = new_reals(rows * OUTSIDE_DIM), b.dx = new_reals(rows * OUTSIDE_DIM), b.d_x = new_reals(rows * OUTSIDE_DIM);
+  b.x = new_reals(rows * OUTSIDE_DIM), b.dx = new_reals(rows * OUTSIDE_DIM),
+  b.d_x = new_reals(rows * OUTSIDE_DIM);
   b.cond = new_reals(rows * OUTSIDE_COND);
   b.t = new_block(rows, sizeof *b.t), b.dt = new_block(rows, sizeof *b.dt);
   b.labels = new_block(rows * OUTSIDE_CLASSES, sizeof *b.labels);
@@ -132,14 +144,28 @@ static inline void bench_close(bench *b) {
   const struct {
     real *block;
     size_t n;
-  } blocks[] = {{b->in[0], b->n_in[0]},      {b->in[1], b->n_in[1]},     {b->in[2], b->n_in[2]},
-                {b->t_in[0], b->n_in[0]},    {b->t_in[1], b->n_in[1]},   {b->t_in[2], b->n_in[2]},
-                {b->d_in[0], b->n_in[0]},    {b->d_in[1], b->n_in[1]},   {b->d_in[2], b->n_in[2]},
-                {b->out, b->n_out},          {b->t_out, b->n_out},       {b->d_out, b->n_out},
-                {b->extra, b->n_extra},      {b->scratch, b->n_scratch}, {b->params, b->node.n_params},
-                {b->packed, b->n_packed},    {b->packed_back, b->n_packed_back},
-                {b->d_params, b->node.n_params}, {b->x, b->rows * OUTSIDE_DIM}, {b->dx, b->rows * OUTSIDE_DIM},
-                {b->d_x, b->rows * OUTSIDE_DIM}, {b->cond, b->rows * OUTSIDE_COND}};
+  } blocks[] = {{b->in[0], b->n_in[0]},
+                {b->in[1], b->n_in[1]},
+                {b->in[2], b->n_in[2]},
+                {b->t_in[0], b->n_in[0]},
+                {b->t_in[1], b->n_in[1]},
+                {b->t_in[2], b->n_in[2]},
+                {b->d_in[0], b->n_in[0]},
+                {b->d_in[1], b->n_in[1]},
+                {b->d_in[2], b->n_in[2]},
+                {b->out, b->n_out},
+                {b->t_out, b->n_out},
+                {b->d_out, b->n_out},
+                {b->extra, b->n_extra},
+                {b->scratch, b->n_scratch},
+                {b->params, b->node.n_params},
+                {b->packed, b->n_packed},
+                {b->packed_back, b->n_packed_back},
+                {b->d_params, b->node.n_params},
+                {b->x, b->rows * OUTSIDE_DIM},
+                {b->dx, b->rows * OUTSIDE_DIM},
+                {b->d_x, b->rows * OUTSIDE_DIM},
+                {b->cond, b->rows * OUTSIDE_COND}};
   for (size_t i = 0; i < FMI_COUNT(blocks); i++) {
     if (blocks[i].block == NULL) continue;
     check_guard(blocks[i].block, blocks[i].n);
@@ -151,20 +177,35 @@ static inline void bench_close(bench *b) {
 /* ---- calls on rows first .. first + n -------------------------------------------------------------- */
 
 static inline fmi_rows bench_outside(const bench *b, size_t first) {
-  return (fmi_rows){.x = b->x + first * OUTSIDE_DIM, .t = b->t + first, .labels = b->labels + first * OUTSIDE_CLASSES,
-                    .cond = b->cond + first * OUTSIDE_COND, .dx = b->dx + first * OUTSIDE_DIM, .dt = b->dt + first,
-                    .d_x = b->d_x + first * OUTSIDE_DIM, .dim = OUTSIDE_DIM, .n_class_columns = OUTSIDE_CLASSES,
+  return (fmi_rows){.x = b->x + first * OUTSIDE_DIM,
+                    .t = b->t + first,
+                    .labels = b->labels + first * OUTSIDE_CLASSES,
+                    .cond = b->cond + first * OUTSIDE_COND,
+                    .dx = b->dx + first * OUTSIDE_DIM,
+                    .dt = b->dt + first,
+                    .d_x = b->d_x + first * OUTSIDE_DIM,
+                    .dim = OUTSIDE_DIM,
+                    .n_class_columns = OUTSIDE_CLASSES,
                     .cond_dim = OUTSIDE_COND};
 }
 
 static inline fmi_call bench_call(bench *b, size_t first, size_t n, const fmi_rows *outside) {
   const fmi_node *node = &b->node;
   size_t size = fmi_shape_size(node->shape);
-  fmi_call c = {.kernels = b->kernels, .node = node, .outside = outside, .rows = n, .out = b->out + first * size,
-                .extra = b->n_extra ? b->extra + first * node->extra : NULL, .params = b->params,
-                .packed = b->n_packed ? b->packed : NULL, .packed_back = b->n_packed ? b->packed_back : NULL,
-                .scratch = b->scratch, .d_out = b->d_out + first * size, .d_params = b->d_params,
-                .t_out = b->t_out + first * size, .err = &b->err};
+  fmi_call c = {.kernels = b->kernels,
+                .node = node,
+                .outside = outside,
+                .rows = n,
+                .out = b->out + first * size,
+                .extra = b->n_extra ? b->extra + first * node->extra : NULL,
+                .params = b->params,
+                .packed = b->n_packed ? b->packed : NULL,
+                .packed_back = b->n_packed ? b->packed_back : NULL,
+                .scratch = b->scratch,
+                .d_out = b->d_out + first * size,
+                .d_params = b->d_params,
+                .t_out = b->t_out + first * size,
+                .err = &b->err};
   for (size_t j = 0; j < node->n_inputs; j++) {
     size_t at = first * fmi_shape_size(node->in_shape[j]);
     c.in[j] = b->in[j] + at;

@@ -1,5 +1,5 @@
-/* train_fixture.h - a small conditional problem with everything in it: classes, conditions, weights, two tiles
-   and a ragged one, and trainers for it in any context. */
+/* train_fixture.h - a small conditional problem with everything in it: classes, conditions, weights, two
+   tiles and a ragged one, and trainers for it in any context. */
 #ifndef TRAIN_FIXTURE_H
 #define TRAIN_FIXTURE_H
 
@@ -39,7 +39,8 @@ typedef struct kit {
   fm_trainer *trainer;
 } kit;
 
-static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_options, fm_trainer_options options) {
+static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_options,
+                          fm_trainer_options options) {
   kit k = {.ctx = ctx};
   const uint32_t classes[] = {3};
   fm_optimizer_options o = {.struct_size = sizeof o, .learning_rate = 3e-3, .n_steps = 40};
@@ -51,11 +52,13 @@ static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_opti
   if (options.batch == 0) options.batch = BATCH;
   if (options.seed == 0) options.seed = 5;
   OK(fm_net_create(ctx, DIM, classes, 1, COND, &net_options, &k.net));
-  OK(fm_data_create(ctx, p->x1[0], NULL, p->labels, p->cond[0], p->weights, ROWS, DIM, 1, COND, NULL, &k.data));
+  OK(fm_data_create(ctx, p->x1[0], NULL, p->labels, p->cond[0], p->weights, ROWS, DIM, 1, COND, NULL,
+                    &k.data));
   OK(fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, p->x1[0], ROWS, DIM, &k.normaliser));
   OK(fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, p->cond[0], ROWS, COND, &k.cond_normaliser));
   OK(fm_optimizer_create(ctx, &o, &k.optimizer));
-  OK(fm_trainer_create(ctx, k.net, NULL, NULL, k.normaliser, k.cond_normaliser, k.optimizer, NULL, &options, &k.trainer));
+  OK(fm_trainer_create(ctx, k.net, NULL, NULL, k.normaliser, k.cond_normaliser, k.optimizer, NULL, &options,
+                       &k.trainer));
   /* Not from the architecture's zeros, whose gradients are zero too. */
   uint64_t seed = 77;
   for (size_t i = 0; i < k.net->n_params; i++) k.trainer->params[i] += (real)(0.2 * next_uniform(&seed));
@@ -65,11 +68,14 @@ static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_opti
 }
 static inline void free_kit(kit *k) {
   fm_net_destroy(k->net), fm_data_destroy(k->data), fm_normaliser_destroy(k->normaliser);
-  fm_normaliser_destroy(k->cond_normaliser), fm_optimizer_destroy(k->optimizer), fm_trainer_destroy(k->trainer);
+  fm_normaliser_destroy(k->cond_normaliser), fm_optimizer_destroy(k->optimizer),
+      fm_trainer_destroy(k->trainer);
 }
 
-static inline fm_status step_on(kit *k, const problem *p, const float *weights, size_t first, size_t n, double *loss) {
-  return fm_trainer_step(k->ctx, k->trainer, p->x1[first], NULL, p->labels + first, p->cond[first], weights, n, loss);
+static inline fm_status step_on(kit *k, const problem *p, const float *weights, size_t first, size_t n,
+                                double *loss) {
+  return fm_trainer_step(k->ctx, k->trainer, p->x1[first], NULL, p->labels + first, p->cond[first], weights,
+                         n, loss);
 }
 
 /* All that training is: weights, average, moments, counters. */

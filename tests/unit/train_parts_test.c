@@ -17,9 +17,16 @@ static void update_thrice(const fm_optimizer_options *options, const double *wan
   real p = 1, state[2] = {0};
   for (uint64_t step = 1; step <= 3; step++) {
     real g = (real)grads[step - 1];
-    fmi_update u = {.kernels = fmi_kernels_get(FM_ISA_AUTO), .options = &optimizer->options, .step = step,
-                    .rate = fmi_optimizer_rate(optimizer, step), .grad_scale = 1, .n_params = 1, .n = 1, .grad = &g,
-                    .params = &p, .state = state};
+    fmi_update u = {.kernels = fmi_kernels_get(FM_ISA_AUTO),
+                    .options = &optimizer->options,
+                    .step = step,
+                    .rate = fmi_optimizer_rate(optimizer, step),
+                    .grad_scale = 1,
+                    .n_params = 1,
+                    .n = 1,
+                    .grad = &g,
+                    .params = &p,
+                    .state = state};
     optimizer->rule->update(&u);
     if (!isnan(want[step - 1])) CLOSE((double)p, want[step - 1], tolerance);
   }
@@ -40,7 +47,10 @@ END_TEST
 
 START_TEST(rates_warm_up_and_follow_a_cosine) {
   fm_ctx *ctx = new_ctx(1);
-  fm_optimizer_options o = {.struct_size = sizeof o, .learning_rate = 3e-4, .final_fraction = .1, .warmup_steps = 2500,
+  fm_optimizer_options o = {.struct_size = sizeof o,
+                            .learning_rate = 3e-4,
+                            .final_fraction = .1,
+                            .warmup_steps = 2500,
                             .n_steps = 1000000};
   fm_optimizer *optimizer;
   OK(fm_optimizer_create(ctx, &o, &optimizer));
@@ -83,8 +93,14 @@ START_TEST(clipping_bounds_the_norm) {
   fm_optimizer_destroy(optimizer);
 #ifndef FMI_DOUBLE
   /* With no memory of the past and a large epsilon the step is the clipped gradient over epsilon. */
-  o = (fm_optimizer_options){.struct_size = sizeof o, .learning_rate = 1, .schedule = FM_SCHEDULE_CONSTANT,
-                             .warmup_steps = -1, .beta1 = -1, .beta2 = -1, .epsilon = 1e5, .clip_norm = 1};
+  o = (fm_optimizer_options){.struct_size = sizeof o,
+                             .learning_rate = 1,
+                             .schedule = FM_SCHEDULE_CONSTANT,
+                             .warmup_steps = -1,
+                             .beta1 = -1,
+                             .beta2 = -1,
+                             .epsilon = 1e5,
+                             .clip_norm = 1};
   OK(fm_optimizer_create(ctx, &o, &optimizer));
   ck_assert_uint_eq(fm_optimizer_state_count(optimizer, 2), 4);
   float grad[] = {3, 4}, params[] = {0, 0}, state[4] = {0};
@@ -108,8 +124,14 @@ END_TEST
 static void average_thrice(double decay, const double *want) {
   fm_ctx *ctx = new_ctx(1);
   fm_net_options no = {.struct_size = sizeof no, .kind = FM_NET_MLP, .depth = 1, .time_features = -1};
-  fm_optimizer_options oo = {.struct_size = sizeof oo, .learning_rate = 1, .schedule = FM_SCHEDULE_CONSTANT,
-                             .warmup_steps = -1, .beta1 = -1, .beta2 = -1, .epsilon = 1e-300, .clip_norm = -1};
+  fm_optimizer_options oo = {.struct_size = sizeof oo,
+                             .learning_rate = 1,
+                             .schedule = FM_SCHEDULE_CONSTANT,
+                             .warmup_steps = -1,
+                             .beta1 = -1,
+                             .beta2 = -1,
+                             .epsilon = 1e-300,
+                             .clip_norm = -1};
   fm_trainer_options to = {.struct_size = sizeof to, .batch = 8, .ema_decay = decay};
   const float start[3] = {-100, 0, 1}; /* of x, of t, bias */
   float x1[8], params[3], ema[3];
@@ -227,11 +249,12 @@ END_TEST
 
 /* ---- the source distribution ------------------------------------------------------------------------- */
 
-static void draw(const fm_prior *prior, const fm_normaliser *norm, uint64_t seed, uint64_t first, size_t n, size_t dim,
-                 double *z) {
+static void draw(const fm_prior *prior, const fm_normaliser *norm, uint64_t seed, uint64_t first, size_t n,
+                 size_t dim, double *z) {
   fmi_error err = {.status = FM_OK};
   void *scratch = aligned_alloc(64, fmi_round_up(fmi_prior_scratch(dim), 64));
-  fm_status status = fmi_prior_draw(prior, norm, fmi_kernels_get(FM_ISA_AUTO), seed, first, n, dim, z, scratch, &err);
+  fm_status status =
+      fmi_prior_draw(prior, norm, fmi_kernels_get(FM_ISA_AUTO), seed, first, n, dim, z, scratch, &err);
   ck_assert_msg(status == FM_OK, "%s", err.text);
   free(scratch);
 }
@@ -247,7 +270,8 @@ START_TEST(gaussian_rows_have_normal_moments) {
   const double cells = (double)N * DIM;
   for (size_t i = 0; i < (size_t)N * DIM; i++)
     for (int k = 1; k <= 4; k++) moment[k] += pow(z[i], k) / cells;
-  for (size_t i = 0; i < N; i++) cross += z[i * DIM] * z[i * DIM + 1] / N, neighbours += z[i * DIM] * z[(i + 1) % N * DIM] / N;
+  for (size_t i = 0; i < N; i++)
+    cross += z[i * DIM] * z[i * DIM + 1] / N, neighbours += z[i * DIM] * z[(i + 1) % N * DIM] / N;
   CLOSE(moment[1], 0, 5 / sqrt(cells));
   CLOSE(moment[2], 1, 5 * sqrt(2 / cells));
   CLOSE(moment[3], 0, 5 * sqrt(15 / cells));
@@ -268,7 +292,8 @@ END_TEST
 START_TEST(rows_are_drawn_evenly_and_normalised) {
   enum { N = 5, DRAWS = 20000 };
   fm_ctx *ctx = new_ctx(1);
-  const double rows[N][2] = {{10, 1}, {20, 2}, {30, 3}, {40, 4}, {50, 5}}, shift[2] = {30, 3}, scale[2] = {10, 0};
+  const double rows[N][2] = {{10, 1}, {20, 2}, {30, 3}, {40, 4}, {50, 5}}, shift[2] = {30, 3},
+               scale[2] = {10, 0};
   fm_prior *prior;
   fm_normaliser *norm;
   OK(fm_prior_create_rows_f64(ctx, &rows[0][0], N, 2, &prior));
@@ -303,7 +328,8 @@ START_TEST(callback_rows_are_asked_for_by_index) {
   OK(fm_normaliser_create(ctx, shift, scale, 2, &norm));
   double z[6];
   draw(prior, norm, 3, 40, 3, 2, z);
-  for (size_t i = 0; i < 6; i++) CLOSE(z[i], ((double)(3000 + (40 + i / 2) * 10 + i % 2) - shift[i % 2]) / scale[i % 2], 0);
+  for (size_t i = 0; i < 6; i++)
+    CLOSE(z[i], ((double)(3000 + (40 + i / 2) * 10 + i % 2) - shift[i % 2]) / scale[i % 2], 0);
   answer = 6;
   fmi_error err;
   ck_assert_int_eq(fmi_prior_draw(prior, norm, NULL, 3, 40, 3, 2, z, NULL, &err), FM_E_CALLBACK);
@@ -315,14 +341,15 @@ END_TEST
 
 /* ---- the order of rows --------------------------------------------------------------------------------- */
 
-static void fetch(const fm_data *data, uint64_t seed, bool shuffle, uint64_t first, size_t n, fmi_batch *batch) {
+static void fetch(const fm_data *data, uint64_t seed, bool shuffle, uint64_t first, size_t n,
+                  fmi_batch *batch) {
   fmi_error err = {.status = FM_OK};
   fm_status status = fmi_data_fetch(data, seed, shuffle, first, n, batch, &err);
   ck_assert_msg(status == FM_OK, "%s", err.text);
 }
 
-/* Row i is (i, 2 i + .5) from (-i, i) with label i, condition i + .25 and weight i + .75: what belongs together
-   stays together. */
+/* Row i is (i, 2 i + .5) from (-i, i) with label i, condition i + .25 and weight i + .75: what belongs
+   together stays together. */
 START_TEST(epochs_are_permutations) {
   enum { N = 23, EPOCHS = 4 };
   fm_ctx *ctx = new_ctx(1);
@@ -378,11 +405,14 @@ START_TEST(data_names_the_wrong_cell) {
   float x1[] = {1, 2, 3, 4}, cond[] = {1, NAN}, weights[] = {1, -1};
   int32_t labels[] = {0, -2};
   fm_data *data;
-  FAILS(FM_E_NONFINITE, "row 1, column 0", fm_data_create(ctx, x1, NULL, NULL, cond, NULL, 2, 2, 0, 1, NULL, &data));
+  FAILS(FM_E_NONFINITE, "row 1, column 0",
+        fm_data_create(ctx, x1, NULL, NULL, cond, NULL, 2, 2, 0, 1, NULL, &data));
   FAILS(FM_E_INVALID, "row 1", fm_data_create(ctx, x1, NULL, NULL, NULL, weights, 2, 2, 0, 0, NULL, &data));
-  FAILS(FM_E_INVALID, "row 1, column 0", fm_data_create(ctx, x1, NULL, labels, NULL, NULL, 2, 2, 1, 0, NULL, &data));
+  FAILS(FM_E_INVALID, "row 1, column 0",
+        fm_data_create(ctx, x1, NULL, labels, NULL, NULL, 2, 2, 1, 0, NULL, &data));
   x1[1] = NAN;
-  FAILS(FM_E_NONFINITE, "row 0, column 1", fm_data_create(ctx, x1, NULL, NULL, NULL, NULL, 2, 2, 0, 0, NULL, &data));
+  FAILS(FM_E_NONFINITE, "row 0, column 1",
+        fm_data_create(ctx, x1, NULL, NULL, NULL, NULL, 2, 2, 0, 0, NULL, &data));
   x1[1] = 2;
   fm_data_options o = {.struct_size = sizeof o, .no_copy = 1};
   double got[4];
@@ -441,11 +471,18 @@ START_TEST(streams_are_read_in_order) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {adam_has_the_reference_numbers, rates_warm_up_and_follow_a_cosine, clipping_bounds_the_norm,
-                                averages_have_the_reference_numbers, constant_averages_have_the_reference_numbers,
-                                statistics_survive_a_huge_offset, statistics_of_every_kind,
-                                gaussian_rows_have_normal_moments, rows_are_drawn_evenly_and_normalised,
-                                callback_rows_are_asked_for_by_index, epochs_are_permutations, data_names_the_wrong_cell,
+  const TTest *const tests[] = {adam_has_the_reference_numbers,
+                                rates_warm_up_and_follow_a_cosine,
+                                clipping_bounds_the_norm,
+                                averages_have_the_reference_numbers,
+                                constant_averages_have_the_reference_numbers,
+                                statistics_survive_a_huge_offset,
+                                statistics_of_every_kind,
+                                gaussian_rows_have_normal_moments,
+                                rows_are_drawn_evenly_and_normalised,
+                                callback_rows_are_asked_for_by_index,
+                                epochs_are_permutations,
+                                data_names_the_wrong_cell,
                                 streams_are_read_in_order};
   return run_tests("train_parts", tests, FMI_COUNT(tests));
 }

@@ -1,5 +1,5 @@
-/* train_snapshot_test.c - models that a trainer publishes: who holds which, what happens when all are held, and
-   another thread that samples while training goes on. */
+/* train_snapshot_test.c - models that a trainer publishes: who holds which, what happens when all are held,
+   and another thread that samples while training goes on. */
 #include "train_fixture.h"
 
 #include <pthread.h>
@@ -89,11 +89,13 @@ static void count_release(void *user, void *block) {
   free(block);
 }
 START_TEST(everything_may_be_destroyed_in_any_order) {
-  static const int orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1}, {1, 2, 3, 0}, {3, 0, 2, 1}};
+  static const int orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 0, 3, 2},
+                                  {2, 3, 0, 1}, {1, 2, 3, 0}, {3, 0, 2, 1}};
   fm_ctx *ctx = new_ctx(1);
   for (size_t o = 0; o < FMI_COUNT(orders); o++) {
     ledger l = {0};
-    fm_ctx_options options = {.struct_size = sizeof options, .alloc = count_alloc, .release = count_release, .alloc_user = &l};
+    fm_ctx_options options = {
+        .struct_size = sizeof options, .alloc = count_alloc, .release = count_release, .alloc_user = &l};
     fm_ctx *owner;
     ck_assert_int_eq(fm_ctx_create(&options, &owner), FM_OK);
     kit k = new_kit(owner, &p, (fm_net_options){0}, (fm_trainer_options){0});
@@ -107,10 +109,17 @@ START_TEST(everything_may_be_destroyed_in_any_order) {
     }
     for (size_t i = 0; i < 4; i++) {
       switch (orders[o][i]) {
-      case 0: fm_model_destroy(held[0]), held[0] = NULL; break;
-      case 1: fm_model_destroy(held[1]), held[1] = NULL; break;
-      case 2: free_kit(&k); break;
-      default: fm_ctx_destroy(owner);
+      case 0:
+        fm_model_destroy(held[0]), held[0] = NULL;
+        break;
+      case 1:
+        fm_model_destroy(held[1]), held[1] = NULL;
+        break;
+      case 2:
+        free_kit(&k);
+        break;
+      default:
+        fm_ctx_destroy(owner);
       }
       for (size_t m = 0; m < 2; m++) {
         if (held[m] == NULL) continue;
@@ -124,7 +133,8 @@ START_TEST(everything_may_be_destroyed_in_any_order) {
 }
 END_TEST
 
-/* ---- another thread samples ----------------------------------------------------------------------------- */
+/* ---- another thread samples -----------------------------------------------------------------------------
+ */
 
 typedef struct reader {
   const fm_trainer *trainer;
@@ -142,7 +152,8 @@ static const char *check_snapshot(fm_ctx *ctx, reader *r, fm_sampler *sampler, f
   if (fm_sampler_set_model(ctx, sampler, model) != FM_OK) return "set_model";
   if (fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, 4, out) != FM_OK) return "draw";
   if (fm_model_get_params(ctx, model, NULL, ema) != FM_OK) return "get_params";
-  if (fm_model_create(ctx, r->net, ema, NULL, NULL, NULL, r->normaliser, r->cond_normaliser, &copy) != FM_OK) return "create";
+  if (fm_model_create(ctx, r->net, ema, NULL, NULL, NULL, r->normaliser, r->cond_normaliser, &copy) != FM_OK)
+    return "create";
   fm_status status = fm_sample(ctx, copy, 1, 0, NULL, NULL, 4, again);
   fm_model_destroy(copy);
   if (status != FM_OK) return "sample";
@@ -163,9 +174,12 @@ static void *read_snapshots(void *argument) {
     fm_model *model;
     fm_status status = fm_trainer_latest(ctx, r->trainer, &model);
     if (status == FM_E_INVALID) continue; /* none yet */
-    if (status != FM_OK) r->wrong = "latest";
-    else if (sampler == NULL && fm_sampler_create(ctx, model, NULL, NULL, &sampler) != FM_OK) r->wrong = "sampler";
-    else r->wrong = check_snapshot(ctx, r, sampler, model, ema);
+    if (status != FM_OK)
+      r->wrong = "latest";
+    else if (sampler == NULL && fm_sampler_create(ctx, model, NULL, NULL, &sampler) != FM_OK)
+      r->wrong = "sampler";
+    else
+      r->wrong = check_snapshot(ctx, r, sampler, model, ema);
     fm_model_destroy(model);
   }
   fm_sampler_destroy(sampler);
@@ -176,14 +190,18 @@ static void *read_snapshots(void *argument) {
 
 START_TEST(threads_sample_while_training_goes_on) {
   fm_ctx *ctx = new_ctx(2);
-  kit k = new_kit(ctx, &p, (fm_net_options){.width = 8, .depth = 1}, (fm_trainer_options){.publish_every = 1, .batch = 60});
+  kit k = new_kit(ctx, &p, (fm_net_options){.width = 8, .depth = 1},
+                  (fm_trainer_options){.publish_every = 1, .batch = 60});
   const uint64_t steps = quick() ? 60 : 200;
   atomic_bool done = false;
   reader readers[2];
   pthread_t threads[2];
   for (size_t i = 0; i < 2; i++) {
-    readers[i] = (reader){.trainer = k.trainer, .net = k.net, .normaliser = k.normaliser,
-                          .cond_normaliser = k.cond_normaliser, .done = &done};
+    readers[i] = (reader){.trainer = k.trainer,
+                          .net = k.net,
+                          .normaliser = k.normaliser,
+                          .cond_normaliser = k.cond_normaliser,
+                          .done = &done};
     ck_assert_int_eq(pthread_create(&threads[i], NULL, read_snapshots, &readers[i]), 0);
   }
   fm_status status = fm_trainer_run(ctx, k.trainer, k.data, steps);
@@ -200,7 +218,8 @@ START_TEST(threads_sample_while_training_goes_on) {
 }
 END_TEST
 
-/* ---- everything at once --------------------------------------------------------------------------------- */
+/* ---- everything at once ---------------------------------------------------------------------------------
+ */
 
 typedef struct stop_at {
   fm_ctx *ctx;
@@ -217,12 +236,14 @@ START_TEST(fit_is_a_trainer_with_the_datas_statistics) {
   const uint32_t classes[] = {3};
   fm_net_options no = {.struct_size = sizeof no, .width = 12, .depth = 1};
   stop_at stop = {ctx, 7};
-  fm_trainer_options to = {.struct_size = sizeof to, .batch = 50, .seed = 8, .progress = stop_on_progress, .progress_user = &stop};
+  fm_trainer_options to = {
+      .struct_size = sizeof to, .batch = 50, .seed = 8, .progress = stop_on_progress, .progress_user = &stop};
   fm_net *net;
   fm_trainer *trainer;
   fm_model *fitted, *built;
   OK(fm_net_create(ctx, DIM, classes, 1, COND, &no, &net));
-  OK(fm_trainer_create(ctx, net, NULL, NULL, k.normaliser, k.cond_normaliser, k.optimizer, NULL, &to, &trainer));
+  OK(fm_trainer_create(ctx, net, NULL, NULL, k.normaliser, k.cond_normaliser, k.optimizer, NULL, &to,
+                       &trainer));
   stop.step = 0;
   OK(fm_trainer_run(ctx, trainer, k.data, 7));
   OK(fm_trainer_model(ctx, trainer, &built));
@@ -246,8 +267,8 @@ END_TEST
 
 int main(void) {
   fill_problem(&p);
-  const TTest *const tests[] = {publishing_counts_what_it_skips, runs_publish_every_so_often,
-                                everything_may_be_destroyed_in_any_order, threads_sample_while_training_goes_on,
-                                fit_is_a_trainer_with_the_datas_statistics};
+  const TTest *const tests[] = {
+      publishing_counts_what_it_skips, runs_publish_every_so_often, everything_may_be_destroyed_in_any_order,
+      threads_sample_while_training_goes_on, fit_is_a_trainer_with_the_datas_statistics};
   return run_tests("train_snapshot", tests, FMI_COUNT(tests));
 }

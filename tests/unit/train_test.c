@@ -11,19 +11,26 @@ static double loss_at(kit *k, const real *params, real *packed, size_t n) {
   fm_ctx *ctx = k->ctx;
   fm_trainer *t = k->trainer;
   OK(fmi_trainer_pack(&ctx->runtime, t, params, packed, &ctx->err));
-  fmi_step s = {.trainer = t, .kernels = t->plan->kernels, .weights = {params, packed}, .seed = t->options.seed, .n = n,
+  fmi_step s = {.trainer = t,
+                .kernels = t->plan->kernels,
+                .weights = {params, packed},
+                .seed = t->options.seed,
+                .n = n,
                 .train = true};
   OK(fmi_step_rows(&ctx->runtime, &s, &ctx->err));
   double weight = 0, sum = 0;
-  for (size_t i = 0; i < n; i++) weight += (double)t->rows.weights[i], sum += (double)t->rows.weights[i] * t->loss[i];
+  for (size_t i = 0; i < n; i++)
+    weight += (double)t->rows.weights[i], sum += (double)t->rows.weights[i] * t->loss[i];
   return sum / weight;
 }
 
 START_TEST(gradient_is_that_of_the_loss) {
   fm_ctx *ctx = new_ctx(1);
-  kit k = new_kit(ctx, &p, (fm_net_options){.kind = _i ? FM_NET_MLP : FM_NET_RESMLP}, (fm_trainer_options){.label_dropout = .3});
+  kit k = new_kit(ctx, &p, (fm_net_options){.kind = _i ? FM_NET_MLP : FM_NET_RESMLP},
+                  (fm_trainer_options){.label_dropout = .3});
   size_t n = k.net->n_params;
-  real *start = new_reals(n), *params = new_reals(n), *direction = new_reals(n), *packed = new_reals(k.trainer->plan->packed_reals);
+  real *start = new_reals(n), *params = new_reals(n), *direction = new_reals(n),
+       *packed = new_reals(k.trainer->plan->packed_reals);
   float *grad = new_block(n, sizeof *grad);
   memcpy(start, k.trainer->params, n * sizeof *start);
   double loss, before = 0;
@@ -35,7 +42,8 @@ START_TEST(gradient_is_that_of_the_loss) {
   static const int at[] = {-2, -1, 1, 2};
   const double h = IS_DOUBLE ? 1e-3 : 0x1p-5;
   for (size_t i = 0; i < k.net->n_tensors; i++) {
-    size_t first = k.net->tensors[i].offset, end = i + 1 < k.net->n_tensors ? k.net->tensors[i + 1].offset : n;
+    size_t first = k.net->tensors[i].offset,
+           end = i + 1 < k.net->n_tensors ? k.net->tensors[i + 1].offset : n;
     double slope = 0, along = 0, length = sqrt((double)(end - first));
     fill_reals(direction, n, i);
     for (size_t s = 0; s < 4; s++) {
@@ -43,16 +51,18 @@ START_TEST(gradient_is_that_of_the_loss) {
       for (size_t j = first; j < end; j++) params[j] += (real)(at[s] * h / length) * direction[j];
       slope += weight[s] * loss_at(&k, params, packed, BATCH) / (12 * h);
     }
-    for (size_t j = first; j < end; j++) along += (double)k.trainer->grad[j] * k.trainer->grad_scale * (double)direction[j] / length;
-    ck_assert_msg(fabs(along - slope) <= (IS_DOUBLE ? 1e-8 : 2e-4) * (1 + fabs(slope)), "%s: gradient %.12g, differences %.12g",
-                  k.net->tensors[i].name, along, slope);
+    for (size_t j = first; j < end; j++)
+      along += (double)k.trainer->grad[j] * k.trainer->grad_scale * (double)direction[j] / length;
+    ck_assert_msg(fabs(along - slope) <= (IS_DOUBLE ? 1e-8 : 2e-4) * (1 + fabs(slope)),
+                  "%s: gradient %.12g, differences %.12g", k.net->tensors[i].name, along, slope);
     before += fabs(along);
   }
   ck_assert(before > 0.01);
   double square = 0;
   for (size_t j = 0; j < n; j++) {
     square += (double)grad[j] * (double)grad[j];
-    CLOSE((double)grad[j], (double)k.trainer->grad[j] * k.trainer->grad_scale, 1e-6 * (1 + fabs((double)grad[j])));
+    CLOSE((double)grad[j], (double)k.trainer->grad[j] * k.trainer->grad_scale,
+          1e-6 * (1 + fabs((double)grad[j])));
   }
   CLOSE(k.trainer->grad_norm, sqrt(square), 1e-5 * sqrt(square));
   free(start), free(params), free(direction), free(packed), free(grad);
@@ -70,7 +80,8 @@ START_TEST(threads_keep_bits) {
   double loss[FMI_COUNT(threads)];
   for (size_t i = 0; i < FMI_COUNT(threads); i++) {
     fm_ctx *ctx = new_ctx(threads[i]);
-    kits[i] = new_kit(ctx, &p, (fm_net_options){.kind = _i ? FM_NET_MLP : FM_NET_RESMLP}, (fm_trainer_options){0});
+    kits[i] =
+        new_kit(ctx, &p, (fm_net_options){.kind = _i ? FM_NET_MLP : FM_NET_RESMLP}, (fm_trainer_options){0});
     OK(fm_trainer_run(ctx, kits[i].trainer, kits[i].data, steps));
     OK(fm_trainer_evaluate(ctx, kits[i].trainer, kits[i].data, 9, 0, &loss[i]));
     same_training(kits[0].trainer, kits[i].trainer);
@@ -114,8 +125,10 @@ START_TEST(rows_may_come_in_any_way) {
     fmi_batch b = {x1[0], NULL, labels, cond[0], weights};
     OK(fmi_data_fetch(run.data, m.seed, true, step * BATCH, BATCH, &b, &ctx->err));
     for (size_t i = 0; i < (size_t)BATCH * DIM; i++) narrow[i / DIM][i % DIM] = (float)x1[i / DIM][i % DIM];
-    if (step % 2) OK(fm_trainer_step_f64(ctx, by_hand.trainer, x1[0], NULL, labels, cond[0], weights, BATCH, &loss));
-    else OK(fm_trainer_step(ctx, by_hand.trainer, narrow[0], NULL, labels, cond[0], weights, BATCH, &loss));
+    if (step % 2)
+      OK(fm_trainer_step_f64(ctx, by_hand.trainer, x1[0], NULL, labels, cond[0], weights, BATCH, &loss));
+    else
+      OK(fm_trainer_step(ctx, by_hand.trainer, narrow[0], NULL, labels, cond[0], weights, BATCH, &loss));
   }
   by_hand.trainer->data_row = run.trainer->data_row; /* counts rows that fm_trainer_run fetched */
   same_training(run.trainer, by_hand.trainer);
@@ -151,7 +164,8 @@ START_TEST(evaluation_compares) {
 }
 END_TEST
 
-/* ---- a distributed sum ----------------------------------------------------------------------------------- */
+/* ---- a distributed sum -----------------------------------------------------------------------------------
+ */
 
 #ifndef FMI_DOUBLE
 typedef struct half {
@@ -179,8 +193,10 @@ START_TEST(two_halves_train_as_one) {
   kit whole = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0}), kits[2];
   half halves[2];
   for (size_t i = 0; i < 2; i++) {
-    halves[i] = (half){.grad = new_block(whole.net->n_params, sizeof(float)), .record = true, .other = &halves[1 - i]};
-    kits[i] = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){.reduce = reduce, .reduce_user = &halves[i]});
+    halves[i] = (half){
+        .grad = new_block(whole.net->n_params, sizeof(float)), .record = true, .other = &halves[1 - i]};
+    kits[i] = new_kit(ctx, &p, (fm_net_options){0},
+                      (fm_trainer_options){.reduce = reduce, .reduce_user = &halves[i]});
     kits[i].trainer->n_rows = i * HALF; /* noise is keyed by the row's number */
   }
   double loss, half_loss;
@@ -213,7 +229,8 @@ START_TEST(two_halves_train_as_one) {
 END_TEST
 #endif
 
-/* ---- weights and dropout ---------------------------------------------------------------------------------- */
+/* ---- weights and dropout ----------------------------------------------------------------------------------
+ */
 
 /* Pairs with x0 = x1 make x_t and u = 0 free of noise, and an MLP of one layer whose slope in t is 0 doesn't
    see the time, so that the same row twice is the same twice. */
@@ -226,7 +243,8 @@ static void weighted_step(fm_ctx *ctx, const float *x, const float *weights, siz
   OK(fm_net_create(ctx, 2, NULL, 0, 0, &no, &net));
   OK(fm_trainer_create(ctx, net, NULL, NULL, NULL, NULL, NULL, start, &to, &trainer));
   OK(fm_trainer_step(ctx, trainer, x, x, NULL, NULL, weights, n, NULL));
-  for (size_t i = 0; i < 8; i++) grad[i] = i == 2 || i == 5 ? 0 : trainer->grad[i] * (real)trainer->grad_scale;
+  for (size_t i = 0; i < 8; i++)
+    grad[i] = i == 2 || i == 5 ? 0 : trainer->grad[i] * (real)trainer->grad_scale;
   fm_trainer_destroy(trainer), fm_net_destroy(net);
 }
 START_TEST(weights_count_rows) {
@@ -258,7 +276,8 @@ START_TEST(conditions_are_dropped_at_the_rate_asked_for) {
   int32_t *labels = new_block(N, sizeof *labels);
   for (size_t i = 0; i < N; i++) labels[i] = (int32_t)(i % 3);
   for (size_t s = 0; s < FMI_COUNT(shares); s++) {
-    kit k = new_kit(ctx, &p, (fm_net_options){.width = 4, .depth = 1}, (fm_trainer_options){.batch = N, .label_dropout = shares[s][0]});
+    kit k = new_kit(ctx, &p, (fm_net_options){.width = 4, .depth = 1},
+                    (fm_trainer_options){.batch = N, .label_dropout = shares[s][0]});
     size_t dropped[2] = {0};
     bool before[N];
     for (size_t step = 0; step < 2; step++) {
@@ -269,7 +288,8 @@ START_TEST(conditions_are_dropped_at_the_rate_asked_for) {
         ck_assert_int_eq(now, isnan(k.trainer->cond[i * COND])); /* both or neither */
         dropped[step] += now, same += step && now == before[i], before[i] = now;
       }
-      if (step && shares[s][1] > 0 && shares[s][1] < 1) ck_assert_uint_lt(same, N); /* other rows in every step */
+      if (step && shares[s][1] > 0 && shares[s][1] < 1)
+        ck_assert_uint_lt(same, N); /* other rows in every step */
     }
     double share = (double)(dropped[0] + dropped[1]) / (2.0 * N);
     CLOSE(share, shares[s][1], 5 * sqrt(shares[s][1] * (1 - shares[s][1]) / (2.0 * N)));
@@ -280,7 +300,8 @@ START_TEST(conditions_are_dropped_at_the_rate_asked_for) {
 }
 END_TEST
 
-/* ---- failures ---------------------------------------------------------------------------------------------- */
+/* ---- failures
+ * ---------------------------------------------------------------------------------------------- */
 
 START_TEST(a_failed_step_changes_nothing) {
   fm_ctx *ctx = new_ctx(2);
@@ -299,10 +320,12 @@ START_TEST(a_failed_step_changes_nothing) {
   /* Finite rows whose loss isn't, or whose gradient isn't. */
   double *huge = new_block((size_t)BATCH * DIM, sizeof *huge);
   huge[5] = 1e300;
-  FAILS(FM_E_NONFINITE, "", fm_trainer_step_f64(ctx, a.trainer, huge, NULL, p.labels, p.cond[0], NULL, BATCH, &loss));
+  FAILS(FM_E_NONFINITE, "",
+        fm_trainer_step_f64(ctx, a.trainer, huge, NULL, p.labels, p.cond[0], NULL, BATCH, &loss));
   if (!IS_DOUBLE) {
     huge[5] = 1e30;
-    FAILS(FM_E_NONFINITE, "gradient", fm_trainer_step_f64(ctx, a.trainer, huge, NULL, p.labels, p.cond[0], NULL, BATCH, &loss));
+    FAILS(FM_E_NONFINITE, "gradient",
+          fm_trainer_step_f64(ctx, a.trainer, huge, NULL, p.labels, p.cond[0], NULL, BATCH, &loss));
   }
   CLOSE(loss, 123, 0);
   same_training(a.trainer, b.trainer);
@@ -323,14 +346,16 @@ static int32_t on_progress(void *user, const fm_progress *progress) {
   watch *w = user;
   w->calls++;
   ck_assert(progress->step == w->calls && progress->n_steps == 12 && progress->n_rows == w->calls * BATCH);
-  ck_assert(progress->loss > 0 && progress->mean_loss > 0 && progress->grad_norm > 0 && progress->learning_rate > 0);
+  ck_assert(progress->loss > 0 && progress->mean_loss > 0 && progress->grad_norm > 0 &&
+            progress->learning_rate > 0);
   if (progress->step == w->stop_at) fm_ctx_stop(w->ctx);
   return progress->step == w->fail_at ? 21 : 0;
 }
 START_TEST(a_run_can_be_stopped_and_goes_on) {
   fm_ctx *ctx = new_ctx(1);
   watch w = {.ctx = ctx, .stop_at = 5, .fail_at = 8};
-  kit a = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){.progress = on_progress, .progress_user = &w});
+  kit a = new_kit(ctx, &p, (fm_net_options){0},
+                  (fm_trainer_options){.progress = on_progress, .progress_user = &w});
   kit b = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
   FAILS(FM_STOPPED, "step 5", fm_trainer_run(ctx, a.trainer, a.data, 12));
   ck_assert_uint_eq(fm_trainer_steps(a.trainer), 5);
@@ -350,7 +375,8 @@ START_TEST(a_run_can_be_stopped_and_goes_on) {
 }
 END_TEST
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------ */
+/* ---- checkpoints ------------------------------------------------------------------------------------------
+ */
 
 START_TEST(a_resumed_run_is_the_same_run) {
   fm_ctx *ctx = new_ctx(2), *other = new_ctx(1);
@@ -372,9 +398,12 @@ START_TEST(a_resumed_run_is_the_same_run) {
     const char *part;
     fm_net_options net;
     fm_trainer_options trainer;
-  } others[] = {{"trainer.batch", {0}, {.batch = 64}},      {"trainer.seed", {0}, {.seed = 6}},
-                {"trainer.ema_decay", {0}, {.ema_decay = .9}}, {"trainer.label_dropout", {0}, {.label_dropout = -1}},
-                {"net.width", {.width = 21}, {0}},          {"net.activation", {.activation = FM_ACT_TANH}, {0}}};
+  } others[] = {{"trainer.batch", {0}, {.batch = 64}},
+                {"trainer.seed", {0}, {.seed = 6}},
+                {"trainer.ema_decay", {0}, {.ema_decay = .9}},
+                {"trainer.label_dropout", {0}, {.label_dropout = -1}},
+                {"net.width", {.width = 21}, {0}},
+                {"net.activation", {.activation = FM_ACT_TANH}, {0}}};
   for (size_t i = 0; i < FMI_COUNT(others); i++) {
     kit k = new_kit(ctx, &p, others[i].net, others[i].trainer);
     real start = k.trainer->params[0];
@@ -397,13 +426,14 @@ START_TEST(a_resumed_run_is_the_same_run) {
 }
 END_TEST
 
-static void set_up(void) { fill_problem(&p); }
+static void set_up(void) {
+  fill_problem(&p);
+}
 
 int main(void) {
-  Suite *suite = suite_create("train");
-  TCase *tcase = tcase_create("train");
+  Suite *suite;
+  TCase *tcase = new_case(&suite, "train");
   tcase_add_checked_fixture(tcase, set_up, NULL);
-  tcase_set_timeout(tcase, 600);
   tcase_add_loop_test(tcase, gradient_is_that_of_the_loss, 0, 2);
   tcase_add_loop_test(tcase, threads_keep_bits, 0, 2);
   tcase_add_test(tcase, rows_may_come_in_any_way);
@@ -416,10 +446,5 @@ int main(void) {
   tcase_add_test(tcase, a_failed_step_changes_nothing);
   tcase_add_test(tcase, a_run_can_be_stopped_and_goes_on);
   tcase_add_test(tcase, a_resumed_run_is_the_same_run);
-  suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }
