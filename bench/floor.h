@@ -23,11 +23,13 @@ int bench_blas_get_threads(void); /* 0: no BLAS */
 typedef struct bench_read {
   const void *block;
   size_t bytes;
-  size_t times; /* over the block in one run */
+  size_t times;   /* over the block in one run */
+  size_t streams; /* places it is read at in turn: whatever is fastest here */
 } bench_read;
 
 /* The bytes of the MLP's weights as the kernels read them: panels of FMI_NR columns. */
 size_t bench_packed_bytes(const bench_size *size);
+/* Tries numbers of streams: what a cache answers best, and what memory does, differ. */
 void bench_read_create(bench_read *read, size_t bytes, size_t times);
 void bench_read_destroy(bench_read *read);
 void bench_read_run(void *read);

@@ -236,11 +236,13 @@ static void gemm(const fmi_gemm *g) {
       run_stretch(g, row, rows, p, depth);
       p += depth;
     } while (p < g->k);
-    if (g->act == NULL && g->z == NULL) continue;
+    if (g->act == NULL && g->act_both == NULL && g->z == NULL) continue;
     for (size_t i = row; i < row + rows; i++) {
       real *c = g->c + i * g->ldc;
-      const real *sum = g->z != NULL ? g->z + i * g->ldz : c;
-      if (g->act != NULL)
+      real *sum = g->z != NULL ? g->z + i * g->ldz : c;
+      if (g->act_both != NULL)
+        g->act_both(c, sum, sum, g->n);
+      else if (g->act != NULL)
         g->act(c, sum, g->n);
       else
         memcpy(c, sum, g->n * sizeof(real));

@@ -23,8 +23,10 @@ typedef struct fmi_gemm {
   size_t ldc;
   bool accumulate;  /* start the chain at C instead of 0 */
   const real *bias; /* [n], added last, or NULL */
-  /* Fused epilogue: c gets act(sum) if act is not NULL; z[i * ldz + j] gets the sum if z is not NULL. */
+  /* Fused epilogue: c gets act(sum) if act is not NULL; z[i * ldz + j] gets the sum if z is not NULL. With
+     act_both (and z) instead, c gets act(sum) and z gets act'(sum). */
   void (*act)(real *y, const real *x, size_t n);
+  void (*act_both)(real *y, real *d, const real *x, size_t n);
   real *z;
   size_t ldz;
 } fmi_gemm;
@@ -51,6 +53,8 @@ typedef struct fmi_kernels {
   void (*act[FMI_N_ACT])(real *y, const real *x, size_t n);
   /* dx = dy * act'(x): serves vjp and jvp. dx may be dy. */
   void (*act_d[FMI_N_ACT])(real *dx, const real *dy, const real *x, size_t n);
+  /* y = act(x), d = act'(x), which share most of their work; d may be x. */
+  void (*act_both[FMI_N_ACT])(real *y, real *d, const real *x, size_t n);
   void (*sincos)(real *s, real *c, const real *x, size_t n); /* |x| <= 2e4, to 2 units in the last place of 1 */
   /* Standard normals from 2 * ceil(n / 2) random words: pairs by Box-Muller (1958). */
   void (*normal)(real *out, const uint32_t *words, size_t n);

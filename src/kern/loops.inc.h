@@ -31,7 +31,7 @@ FMI_INLINE real identity_d1(real x) {
 /* A factor x is clamped where the other has reached 0: 0 * inf would be NaN, and the limit is 0. */
 FMI_INLINE real silu_1(real x) {
   real low = at_least(x, -FMI_FAR);
-  return low / (1 + exp_between(-low));
+  return low / (1 + exp_between(-at_most(low, FMI_FAR)));
 }
 FMI_INLINE real silu_d1(real x) {
   real near = at_most(at_least(x, -FMI_FAR), FMI_FAR);
@@ -113,6 +113,13 @@ FMI_INLINE real mish_d1(real x) {
   }                                                                                                          \
   static void act_##name##_d(real *dx, const real *dy, const real *x, size_t n) {                            \
     FMI_EACH(i, n) dx[i] = dy[i] * name##_d1(x[i]);                                                          \
+  }                                                                                                          \
+  static void act_##name##_both(real *y, real *d, const real *x, size_t n) {                                 \
+    FMI_EACH(i, n) {                                                                                         \
+      real at = x[i]; /* d may be x */                                                                       \
+      y[i] = name##_1(at);                                                                                   \
+      d[i] = name##_d1(at);                                                                                  \
+    }                                                                                                        \
   }
 FMI_ACTIVATION(identity)
 FMI_ACTIVATION(silu)
@@ -249,6 +256,8 @@ static double sum_squares(const real *x, size_t n) {
                           act_elu,      act_tanh, act_relu, act_mish},                                       \
     .act_d = {act_identity_d, act_silu_d, act_gelu_d, act_gelu_tanh_d, act_selu_d,                           \
               act_elu_d,      act_tanh_d, act_relu_d, act_mish_d},                                           \
+    .act_both = {act_identity_both, act_silu_both, act_gelu_both, act_gelu_tanh_both, act_selu_both,         \
+                 act_elu_both,      act_tanh_both, act_relu_both, act_mish_both},                            \
     .sincos = sin_cos, .normal = normal, .add = add, .mul = mul, .mul_add = mul_add, .ema = ema,             \
     .layer_norm = layer_norm, .layer_norm_d = layer_norm_d, .adamw = adamw, .sum_squares = sum_squares,      \
   }

@@ -1,6 +1,6 @@
 /* conv1d.c - y[rows][length][out] = act(sum over taps of x[rows][length + tap - pad][in] W[:, in, tap] + b):
    stride 1, zero padding that keeps the length. Parameters in PyTorch's layout: W [out][in][taps], b [out].
-   Attributes: out, taps (odd). Extra: the sum before the activation. Works on unrolled rows
+   Attributes: out, taps (odd). Extra: act' at the sum, so that vjp and jvp need no exponentials. Works on unrolled rows
    u[length][in * taps], so that it is a product like any other. */
 #include "op/op.h"
 
@@ -46,7 +46,7 @@ static void fold_add(const fmi_node *node, size_t rows, const real *u, real *x) 
 
 static fm_status forward(const fmi_call *c) {
   unroll(c->node, c->rows, c->in[0], c->scratch);
-  fmi_weight_forward(c, c->rows * c->node->shape.length, c->scratch, c->out, c->extra);
+  fmi_weight_forward(c, c->rows * c->node->shape.length, c->scratch, c->out);
   return FM_OK;
 }
 

@@ -114,11 +114,11 @@ static inline void fmi_put(const fmi_kernels *kernels, bool add, real *dst, cons
 fm_status fmi_init_weights(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params, fmi_error *err);
 
 /* Products with a weight matrix, by own kernels or the BLAS; used by every operator that has one.
-   y[m][out] = act(x[m][in] W^T + b); z gets the sum before the activation, or NULL. */
-void fmi_weight_forward(const fmi_call *call, size_t m, const real *x, real *y, real *z);
-/* ty[m][out] = act'(z) * (tx[m][in] W^T), z from extra */
+   y[m][out] = act(sum), sum = x[m][in] W^T + b; extra gets act'(sum), if it is wanted. */
+void fmi_weight_forward(const fmi_call *call, size_t m, const real *x, real *y);
+/* ty[m][out] = act'(sum) * (tx[m][in] W^T) */
 void fmi_weight_tangent(const fmi_call *call, size_t m, const real *tx, real *ty);
-/* dz = d_out * act'(z), in place in d_out. */
+/* d_out times act'(sum), in place. */
 void fmi_weight_activation_back(const fmi_call *call, size_t m);
 /* dx[m][in] (+)= dz[m][out] W */
 void fmi_weight_back(const fmi_call *call, size_t m, const real *dz, real *dx, bool add);

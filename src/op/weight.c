@@ -7,21 +7,28 @@
 
 static const real *bias_of(const fmi_call *c) { return c->params + c->node->weight_out * c->node->weight_in; }
 
-void fmi_weight_forward(const fmi_call *c, size_t m, const real *x, real *y, real *z) {
+void fmi_weight_forward(const fmi_call *c, size_t m, const real *x, real *y) {
   size_t out = c->node->weight_out, in = c->node->weight_in;
-  void (*act)(real *, const real *, size_t) = c->node->activation ? c->kernels->act[c->node->activation] : NULL;
-  if (z == NULL && act != NULL) z = y;
+  uint32_t activation = c->node->activation;
+  real *d = activation ? c->extra : NULL;
+  fmi_gemm g = {.m = m, .n = out, .k = in, .a = x, .a_row = in, .a_col = 1, .b = c->packed, .c = y, .ldc = out,
+                .bias = bias_of(c), .z = d, .ldz = out};
+  if (activation && d) g.act_both = c->kernels->act_both[activation];
+  if (activation && !d) g.act = c->kernels->act[activation];
   if (c->packed != NULL) {
-    fmi_gemm g = {.m = m, .n = out, .k = in, .a = x, .a_row = in, .a_col = 1, .b = c->packed, .c = y, .ldc = out,
-                  .bias = bias_of(c), .act = act, .z = act ? z : NULL, .ldz = out};
     c->kernels->gemm(&g);
     return;
   }
-  real *sum = act ? z : y;
-  fmi_blas_gemm(false, true, m, out, in, x, in, c->params, in, false, sum, out);
+  fmi_blas_gemm(false, true, m, out, in, x, in, c->params, in, false, y, out);
   for (size_t i = 0; i < m; i++) {
-    c->kernels->add(sum + i * out, bias_of(c), out);
-    if (act) act(y + i * out, sum + i * out, out);
+    real *row = y + i * out;
+    c->kernels->add(row, g.bias, out);
+    if (g.act_both) {
+      memcpy(d + i * out, row, out * sizeof *row);
+      g.act_both(row, d + i * out, d + i * out, out);
+    } else if (g.act) {
+      g.act(row, row, out);
+    }
   }
 }
 
@@ -33,12 +40,11 @@ void fmi_weight_tangent(const fmi_call *c, size_t m, const real *tx, real *ty) {
   } else {
     fmi_blas_gemm(false, true, m, out, in, tx, in, c->params, in, false, ty, out);
   }
-  if (c->node->activation) c->kernels->act_d[c->node->activation](ty, ty, c->extra, m * out);
+  if (c->node->activation) c->kernels->mul(ty, ty, c->extra, m * out);
 }
 
 void fmi_weight_activation_back(const fmi_call *c, size_t m) {
-  if (c->node->activation)
-    c->kernels->act_d[c->node->activation](c->d_out, c->d_out, c->extra, m * c->node->weight_out);
+  if (c->node->activation) c->kernels->mul(c->d_out, c->d_out, c->extra, m * c->node->weight_out);
 }
 
 void fmi_weight_back(const fmi_call *c, size_t m, const real *dz, real *dx, bool add) {

@@ -1,5 +1,5 @@
-/* core_test.c - what everything stands on: memory, reference counts, options structs, the pool of threads, and
-   the names of statuses. */
+/* core_test.c - what everything stands on: memory, reference counts, options structs, the pool of threads,
+   and the names of statuses. */
 #include "fixture.h"
 
 #include "core/pool.h"

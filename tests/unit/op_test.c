@@ -1,5 +1,5 @@
-/* op_test.c - every operator that is listed: its derivatives against each other and against differences of its
-   forward pass, and its promises about bits. A new operator needs an example below, and then all of this
+/* op_test.c - every operator that is listed: its derivatives against each other and against differences of
+   its forward pass, and its promises about bits. A new operator needs an example below, and then all of this
    covers it. */
 #include "op_fixture.h"
 
