@@ -1,8 +1,8 @@
 /* plan.c - where every value of a run lives. Decided once, from shapes alone; running allocates nothing. */
 #include "net/net.h"
 
-/* Weight matrices of at least this many elements train through the BLAS where that is allowed (measured: see
-   docs/performance.md). */
+/* Weight matrices of at least this many elements train through the BLAS where that is allowed. Where it was
+   measured (docs/performance.md) the two are equally fast there; smaller ones are quicker by own kernels. */
 #define BLAS_MIN_WEIGHTS (512u * 512u)
 
 /* ---- liveness: buffers whose times don't overlap share memory ----------------------------------- */

@@ -34,6 +34,10 @@ static fm_status forward(const fmi_call *c) {
       *out = (real)c->outside->t[r];
       continue;
     }
+    if (r > 0 && c->outside->t[r] == c->outside->t[r - 1]) { /* sampling by fixed steps */
+      memcpy(out, out - 2 * half, 2 * half * sizeof *out);
+      continue;
+    }
     angles(c, c->outside->t[r], c->scratch);
     c->kernels->sincos(out + half, out, c->scratch, half);
   }
