@@ -50,8 +50,9 @@ static fm_status velocity(void *user, size_t n, const uint64_t *row, const doubl
 }
 
 static fm_status check(void *user) {
-  const fmi_transport *job = user;
-  if (fmi_runtime_stopped(job->rt)) return FM_STOPPED;
+  fmi_transport *job = user;
+  if (fmi_runtime_stopped(job->rt)) atomic_store(&job->stopped, true);
+  if (atomic_load_explicit(&job->stopped, memory_order_relaxed)) return FM_STOPPED;
   return job->deadline > 0 && fmi_os_seconds() > job->deadline ? FM_DEADLINE : FM_OK;
 }
 

@@ -103,9 +103,9 @@ START_TEST(training_reaches_the_exact_loss_and_map) {
   const oracle *o = &oracles[_i];
   fm_ctx *ctx = new_ctx(1);
   const bool small = quick() || IS_DOUBLE; /* double has nothing to add to what is known to a percent */
-  const uint64_t steps = small ? 20 : 6000, rows = small ? 500 : 600000;
+  const uint64_t steps = small ? 3 : 6000, rows = small ? 60 : 600000;
   fm_optimizer_options oo = {.struct_size = sizeof oo, .learning_rate = 4e-3, .n_steps = steps};
-  fm_trainer_options to = {.struct_size = sizeof to, .batch = 256, .seed = o->seed};
+  fm_trainer_options to = {.struct_size = sizeof to, .batch = small ? 50 : 256, .seed = o->seed};
   fm_net_options no = o->net;
   no.struct_size = sizeof no;
   source train = {o, 0}, held_out = {o, UINT64_C(1) << 60};
