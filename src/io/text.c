@@ -197,7 +197,7 @@ static bool read_decimal(const char *text, double *value) {
 
 bool fmi_text_to_double(const char *text, double *value) {
   bool negative = *text == '-';
-  double magnitude;
+  double magnitude = 0;
   if (negative) text++;
   bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
   if (!(hexadecimal ? read_hexadecimal(text + 2, &magnitude) : read_decimal(text, &magnitude))) return false;
