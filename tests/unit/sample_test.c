@@ -74,36 +74,37 @@ static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5};
 START_TEST(splits_and_threads_keep_bits) {
   static const size_t splits[] = {1, 7, 48, 64, N};
   static const uint32_t threads[] = {1, 2, 3, 8, 0};
+  const size_t n = quick() ? 70 : N;
   static float whole[N * DIM], out[N * DIM];
   static double wide[N * DIM];
   fm_ctx *ctx = new_ctx(1);
   fm_model *model = new_model(ctx);
   fm_sampler *sampler = sampler_of(ctx, model, methods[_i]);
-  OK(fm_sampler_draw(ctx, sampler, 4, 100, labels, cond[0], N, whole));
-  OK(fm_sampler_draw_f64(ctx, sampler, 4, 100, labels, cond[0], N, wide));
-  for (size_t i = 0; i < (size_t)N * DIM; i++) ck_assert(whole[i] == (float)wide[i]);
+  OK(fm_sampler_draw(ctx, sampler, 4, 100, labels, cond[0], n, whole));
+  OK(fm_sampler_draw_f64(ctx, sampler, 4, 100, labels, cond[0], n, wide));
+  for (size_t i = 0; i < n * DIM; i++) ck_assert(whole[i] == (float)wide[i]);
   for (size_t s = quick() ? 2 : 0; s < FMI_COUNT(splits); s++) {
     memset(out, 0, sizeof out);
-    for (size_t end = N; end > 0;) { /* last part first: the order of calls doesn't count either */
+    for (size_t end = n; end > 0;) { /* last part first: the order of calls doesn't count either */
       size_t first = end > splits[s] ? end - splits[s] : 0;
       OK(fm_sampler_draw(ctx, sampler, 4, 100 + first, labels + first, cond[first], end - first,
                          out + first * DIM));
       end = first;
     }
-    SAME(out, whole, (size_t)N * DIM);
+    SAME(out, whole, n * DIM);
   }
-  OK(fm_sampler_draw(ctx, sampler, 5, 100, labels, cond[0], N, out));
-  ck_assert_int_ne(memcmp(out, whole, sizeof out), 0);
+  OK(fm_sampler_draw(ctx, sampler, 5, 100, labels, cond[0], n, out));
+  ck_assert_int_ne(memcmp(out, whole, n * DIM * sizeof *out), 0);
   fm_sampler_destroy(sampler);
   for (size_t i = 0; i < FMI_COUNT(threads); i++) {
     fm_ctx *other = new_ctx(threads[i]);
     fm_sampler *s = NULL;
     fm_solver_options so = solver_of(methods[_i]);
     ck_assert_int_eq(fm_sampler_create(other, model, &so, NULL, &s), FM_OK);
-    ck_assert_int_eq(fm_sampler_draw(other, s, 4, 100, labels, cond[0], N, out), FM_OK);
-    SAME(out, whole, (size_t)N * DIM);
-    ck_assert_int_eq(fm_sampler_draw(ctx, s, 4, 100, labels, cond[0], N, out), FM_OK); /* another's sampler */
-    SAME(out, whole, (size_t)N * DIM);
+    ck_assert_int_eq(fm_sampler_draw(other, s, 4, 100, labels, cond[0], n, out), FM_OK);
+    SAME(out, whole, n * DIM);
+    ck_assert_int_eq(fm_sampler_draw(ctx, s, 4, 100, labels, cond[0], n, out), FM_OK); /* another's sampler */
+    SAME(out, whole, n * DIM);
     fm_sampler_destroy(s);
     fm_ctx_destroy(other);
   }
@@ -122,8 +123,7 @@ START_TEST(one_call_is_a_default_sampler) {
   OK(fm_sample(ctx, model, 4, 9, labels, cond[0], 60, b));
   SAME(a, b, 60 * DIM);
   OK(fm_sample(ctx, model, 4, 9, NULL, NULL, 0, NULL)); /* no rows are fine */
-  fm_sampler_destroy(sampler), fm_model_destroy(model);
-  fm_ctx_destroy(ctx);
+  fm_sampler_destroy(sampler), fm_model_destroy(model), fm_ctx_destroy(ctx);
 }
 END_TEST
 
@@ -187,6 +187,7 @@ END_TEST
 /* Without a constant column, whose place in the flow the data's units can't say. */
 START_TEST(rows_go_there_and_back_again) {
   fm_ctx *ctx = new_ctx(1);
+  const size_t n = quick() ? 10 : N;
   const double scales[DIM] = {50, 0.5, 3};
   fm_net *net = net_of(ctx);
   fm_model *model = model_in_units(ctx, net, 0.25f, NULL, NULL, scales);
@@ -195,15 +196,14 @@ START_TEST(rows_go_there_and_back_again) {
   fm_solver_options so = {.struct_size = sizeof so, .method = FM_SOLVER_DOPRI5, .rtol = 1e-7, .atol = 1e-7};
   OK(fm_sampler_create(ctx, model, &so, NULL, &sampler));
   uint64_t seed = 3;
-  for (size_t i = 0; i < (size_t)N * DIM; i++)
-    start[i] = shift[i % DIM] + scales[i % DIM] * next_normal(&seed);
+  for (size_t i = 0; i < n * DIM; i++) start[i] = shift[i % DIM] + scales[i % DIM] * next_normal(&seed);
   memcpy(x, start, sizeof x);
-  OK(fm_sampler_transport(ctx, sampler, 0, 1, labels, cond[0], N, x, NULL, NULL, NULL));
+  OK(fm_sampler_transport(ctx, sampler, 0, 1, labels, cond[0], n, x, NULL, NULL, NULL));
   double moved = 0;
-  for (size_t i = 0; i < (size_t)N * DIM; i++) moved += fabs(x[i] - start[i]) / scales[i % DIM] / (N * DIM);
+  for (size_t i = 0; i < n * DIM; i++) moved += fabs(x[i] - start[i]) / scales[i % DIM] / (double)(n * DIM);
   ck_assert(moved > 0.1); /* or coming back would be no feat */
-  OK(fm_sampler_transport(ctx, sampler, 1, 0, labels, cond[0], N, x, NULL, NULL, NULL));
-  for (size_t i = 0; i < (size_t)N * DIM; i++)
+  OK(fm_sampler_transport(ctx, sampler, 1, 0, labels, cond[0], n, x, NULL, NULL, NULL));
+  for (size_t i = 0; i < n * DIM; i++)
     CLOSE(x[i], start[i],
           (IS_DOUBLE ? 2e-5 : 1e-4) * scales[i % DIM]); /* the net's rounding is the solver's noise */
   FAILS(FM_E_INVALID, "t1", fm_sampler_transport(ctx, sampler, 0, 1.5, NULL, NULL, 1, x, NULL, NULL, NULL));
@@ -373,16 +373,28 @@ START_TEST(samplers_take_models_of_the_same_net) {
   OK(fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, 20, out));
   SAME(out, from_b, 20 * DIM);
   FAILS(FM_E_MISMATCH, "net", fm_sampler_set_model(ctx, sampler, c));
-  OK(fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, 20, out));
-  SAME(out, from_b, 20 * DIM);
   fm_sampler_destroy(sampler);
-  /* The weights themselves, not their average: they differ here. */
+  /* The weights themselves, not their average: what a model that has no other average draws. */
   fm_sampler_options o = {.struct_size = sizeof o, .raw_weights = 1};
+  float *params = new_block(fm_net_n_params(net), sizeof *params), expected[20 * DIM];
+  fm_model *raw;
+  OK(fm_model_get_params(ctx, b, params, NULL));
+  OK(fm_model_create(ctx, net, params, NULL, NULL, NULL, fm_model_normaliser(b), NULL, &raw));
+  OK(fm_sample(ctx, raw, 1, 0, NULL, NULL, 20, expected));
+  OK(fm_sampler_create(ctx, raw, NULL, &o, &sampler));
+  for (int k = 0; k < 2; k++) { /* at creation and at a change */
+    OK(fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, 20, out));
+    SAME(out, expected, 20 * DIM);
+    OK(fm_sampler_set_model(ctx, sampler, b));
+  }
+  fm_sampler_destroy(sampler);
   OK(fm_sampler_create(ctx, b, NULL, &o, &sampler));
   OK(fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, 20, out));
+  SAME(out, expected, 20 * DIM);
   ck_assert_int_ne(memcmp(out, from_b, sizeof out), 0);
-  fm_sampler_destroy(sampler);
-  fm_model_destroy(b), fm_model_destroy(c), fm_net_destroy(net), fm_net_destroy(another);
+  free(params);
+  fm_sampler_destroy(sampler), fm_model_destroy(raw), fm_model_destroy(b), fm_model_destroy(c),
+      fm_net_destroy(net), fm_net_destroy(another);
   fm_ctx_destroy(ctx);
 }
 END_TEST

@@ -71,6 +71,46 @@ START_TEST(gradient_is_that_of_the_loss) {
 }
 END_TEST
 
+/* Without memory of the past and with a large epsilon a step of Adam is rate * gradient / epsilon, so that
+   the update shows the size of the gradient: the weighted mean over rows, clipped to a norm. */
+START_TEST(updates_use_the_clipped_mean) {
+  static const double bounds[] = {-1, 0.25, 1e6}; /* none, one that binds, one that doesn't */
+  for (size_t b = 0; b < FMI_COUNT(bounds); b++) {
+    fm_ctx *ctx = new_ctx(1);
+    kit k = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
+    fm_optimizer_options o = {.struct_size = sizeof o,
+                              .learning_rate = 1e5,
+                              .schedule = FM_SCHEDULE_CONSTANT,
+                              .warmup_steps = -1,
+                              .beta1 = -1,
+                              .beta2 = -1,
+                              .epsilon = 1e5,
+                              .clip_norm = bounds[b]};
+    fm_optimizer *optimizer;
+    OK(fm_optimizer_create(ctx, &o, &optimizer));
+    fmi_release(k.trainer->optimizer);
+    k.trainer->optimizer = optimizer;
+    size_t n = k.net->n_params;
+    real *before = new_reals(n);
+    memcpy(before, k.trainer->params, n * sizeof *before);
+    OK(step_on(&k, &p, p.weights, 0, BATCH, NULL));
+    double norm = k.trainer->grad_norm, square = 0;
+    ck_assert(norm > 0.3);
+    double clip = bounds[b] > 0 && bounds[b] < norm ? bounds[b] / (norm + 1e-6) : 1;
+    for (size_t i = 0; i < n; i++) {
+      double g = (double)k.trainer->grad[i] * k.trainer->grad_scale,
+             moved = (double)before[i] - (double)k.trainer->params[i];
+      square += g * g;
+      CLOSE(moved, clip * g, 1e-4 * fabs(clip * g) + 2 * EPS * (1 + fabs((double)before[i])));
+    }
+    CLOSE(sqrt(square), norm, 1e-6 * norm);
+    free(before);
+    free_kit(&k);
+    fm_ctx_destroy(ctx);
+  }
+}
+END_TEST
+
 /* ---- bits ---------------------------------------------------------------------------------------------- */
 
 START_TEST(threads_keep_bits) {
@@ -436,6 +476,7 @@ int main(void) {
   TCase *tcase = new_case(&suite, "train");
   tcase_add_checked_fixture(tcase, set_up, NULL);
   tcase_add_loop_test(tcase, gradient_is_that_of_the_loss, 0, 2);
+  tcase_add_test(tcase, updates_use_the_clipped_mean);
   tcase_add_loop_test(tcase, threads_keep_bits, 0, 2);
   tcase_add_test(tcase, rows_may_come_in_any_way);
   tcase_add_test(tcase, evaluation_compares);
