@@ -103,7 +103,9 @@ $(PROGRAM): $(CLI_OBJECTS) $(STATIC)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
 
-$(BUILD)/libflowmatch.pc: libflowmatch.pc.in $(BUILD)/flags
+# Made anew every time: PREFIX may differ between `make` and `make install`.
+$(BUILD)/libflowmatch.pc: libflowmatch.pc.in force
+	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' $< > $@
 

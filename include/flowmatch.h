@@ -20,7 +20,8 @@
  *             array may be NULL where its count is 0.
  * Status      Every call that can fail returns fm_status: FM_OK, or a negative code. Treat negative codes
  *             you don't know as failures. The text that names the argument, what was expected and what was
- *             found is in the context: fm_ctx_message(). Outputs are untouched on failure unless said.
+ *             found is in the context: fm_ctx_message(). Outputs are untouched on failure unless said, but
+ *             creating functions set *out to NULL.
  * Options     A struct whose first field is its size. NULL means all defaults, and zero is the default in
  *             every field; where zero would be meaningful the field is inverted or negative means "none".
  *             Set it up with its fm_..._options_init(). Fields are only ever appended.
@@ -290,8 +291,8 @@ typedef struct fm_net_call {
   const float *params;   /* [n_params] */
   const float *x;        /* [n][dim], normalised */
   const double *t;       /* [n] */
-  const int32_t *labels; /* [n][n_class_columns], -1 is the null class; NULL if there are none */
-  const float *cond;     /* [n][cond_dim], normalised; NULL if there is none. Rows without it are NaN */
+  const int32_t *labels; /* [n][n_class_columns], -1 is the null class; NULL: the null class in every row */
+  const float *cond;     /* [n][cond_dim], normalised; rows without it start with NaN. NULL: no row has it */
   float *velocity;       /* forward: out, [n][dim] */
   const float *d_velocity; /* vjp: in, [n][dim] */
   float *d_x;            /* vjp: out, [n][dim], or NULL if not wanted */
@@ -615,7 +616,8 @@ FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t
                                       const int32_t *labels, const float *cond, size_t n, double *x,
                                       fm_trajectory_fn trajectory, void *trajectory_user,
                                       fm_solve_stats *stats);
-/* The model's velocity in normalised coordinates: x [n][dim] and t [n] to out [n][dim]. */
+/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
+   out [n][dim]. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */

@@ -41,6 +41,15 @@ fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char
   return FM_OK;
 }
 
+/* What a net computed or a caller's function wrote. */
+static fm_status check_finite(fm_ctx *ctx, const char *what, const real *x, size_t n, size_t dim) {
+  for (size_t i = 0; i < n * dim; i++)
+    if (!(x[i] - x[i] == 0))
+      return fmi_fail(&ctx->err, FM_E_NONFINITE, "%s: the net gave %g in row %zu, column %zu", what, (double)x[i],
+                      i / dim, i % dim);
+  return FM_OK;
+}
+
 fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *params) {
   REQUIRE_CTX();
   REQUIRE_POINTER(net);
@@ -48,6 +57,7 @@ fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *para
   real *reals = fmi_alloc(ctx->memory, net->n_params, sizeof *reals, &ctx->err);
   if (reals == NULL) return FM_E_NOMEM;
   fm_status status = fmi_net_init(net, seed, reals, &ctx->err);
+  if (status == FM_OK) status = check_finite(ctx, "params", reals, 1, net->n_params);
   if (status == FM_OK) fmi_floats_from_reals(params, reals, net->n_params);
   fmi_free(ctx->memory, reals);
   return status;
@@ -151,10 +161,13 @@ fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, c
     size_t now = fmi_min(FMI_TILE, n - first);
     fmi_rows rows = rows_from(&s, first);
     status = fmi_run_forward(s.plan, &s.weights, &rows, first, now, &s.work, s.batch_block, &ctx->err);
-    if (status == FM_OK)
-      fmi_floats_from_reals(out + first * net->dim, fmi_run_output(s.plan, first, &s.work, s.batch_block),
-                            now * net->dim);
+    if (status != FM_OK) break;
+    const real *v = fmi_run_output(s.plan, first, &s.work, s.batch_block);
+    status = check_finite(ctx, "out", v, now, net->dim);
+    memcpy(s.d_x + first * net->dim, v, now * net->dim * sizeof *v);
   }
+  /* Only now: out is untouched where any row failed. */
+  if (status == FM_OK) fmi_floats_from_reals(out, s.d_x, n * net->dim);
   close_session(&s);
   return status;
 }
@@ -213,9 +226,14 @@ fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const 
     fmi_rows rows = rows_from(&s, first);
     status = fmi_run_forward(s.plan, &s.weights, &rows, first, now, &s.work, s.batch_block, &ctx->err);
     if (status != FM_OK) break;
-    if (out) fmi_floats_from_reals(out + first * net->dim, fmi_run_output(s.plan, first, &s.work, NULL), cells);
-    fmi_floats_from_reals(d_out + first * net->dim, fmi_run_tangent(s.plan, &s.work), cells);
+    const real *v = fmi_run_output(s.plan, first, &s.work, NULL), *tangent = fmi_run_tangent(s.plan, &s.work);
+    status = check_finite(ctx, "out", v, now, net->dim);
+    if (status == FM_OK) status = check_finite(ctx, "d_out", tangent, now, net->dim);
+    memcpy(s.x + first * net->dim, v, cells * sizeof *v); /* the inputs of these rows are done with */
+    memcpy(s.d_x + first * net->dim, tangent, cells * sizeof *tangent);
   }
+  if (status == FM_OK && out) fmi_floats_from_reals(out, s.x, n * net->dim);
+  if (status == FM_OK) fmi_floats_from_reals(d_out, s.d_x, n * net->dim);
   close_session(&s);
   return status;
 }

@@ -49,6 +49,7 @@ fm_status fm_normaliser_create(fm_ctx *ctx, const double *shift, const double *s
   REQUIRE_POINTER(shift);
   REQUIRE_POINTER(scale);
   REQUIRE(dim >= 1, "dim: expected 1 or more, found 0");
+  REQUIRE_CELLS(1, dim);
   RETURN_HANDLE(fmi_normaliser_new(ctx->memory, shift, scale, dim, &ctx->err));
 }
 

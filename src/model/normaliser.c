@@ -75,13 +75,15 @@ static void merge_columns(fmi_statistics *s) {
 fm_status fmi_statistics_finish(fmi_statistics *s, uint32_t kind, fmi_error *err) {
   if (kind == FM_NORMALISE_WHOLE) merge_columns(s);
   for (size_t j = 0; j < s->dim; j++) {
+    if (kind == FM_NORMALISE_IDENTITY) {
+      s->mean[j] = 0;
+      s->m2[j] = 1;
+      continue;
+    }
     double scale = sqrt(s->m2[j] / (double)s->n);
     if (!isfinite(scale) || !isfinite(s->mean[j]))
       return fmi_fail(err, FM_E_NONFINITE, "x: the spread of column %zu overflows double", j);
     s->m2[j] = scale;
-    if (kind != FM_NORMALISE_IDENTITY) continue;
-    s->mean[j] = 0;
-    s->m2[j] = 1;
   }
   return FM_OK;
 }
