@@ -510,7 +510,8 @@ FM_API fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data 
 FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                      uint64_t n, double *loss);
 FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
-/* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. */
+/* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
+   step was done or the last one failed. */
 FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
 /* Makes the present weights the latest snapshot. If every block is held by somebody it skips, counts
    (fm_trainer_skipped) and returns FM_OK. Allocates nothing. */
@@ -617,7 +618,7 @@ FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t
                                       fm_trajectory_fn trajectory, void *trajectory_user,
                                       fm_solve_stats *stats);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
-   out [n][dim]. */
+   out [n][dim]. On FM_E_NONFINITE earlier rows of out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */

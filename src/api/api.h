@@ -16,39 +16,40 @@ struct fm_ctx {
 };
 
 /* Returns FM_E_INVALID from the calling function, with a text, unless the condition holds. */
-#define REQUIRE(condition, ...)                                                                           \
-  do {                                                                                                    \
-    if (!(condition)) return fmi_fail(&ctx->err, FM_E_INVALID, __VA_ARGS__);                              \
+#define REQUIRE(condition, ...)                                                                              \
+  do {                                                                                                       \
+    if (!(condition)) return fmi_fail(&ctx->err, FM_E_INVALID, __VA_ARGS__);                                 \
   } while (0)
 #define REQUIRE_POINTER(argument) REQUIRE((argument) != NULL, #argument ": expected a pointer, found NULL")
 /* NULL is fine where the count is 0. */
-#define REQUIRE_ARRAY(argument, count)                                                                    \
-  REQUIRE((argument) != NULL || (count) == 0, #argument ": expected an array of %zu, found NULL", (size_t)(count))
-#define REQUIRE_CTX()                                                                                     \
-  do {                                                                                                    \
-    if (ctx == NULL) return FM_E_INVALID;                                                                 \
+#define REQUIRE_ARRAY(argument, count)                                                                       \
+  REQUIRE((argument) != NULL || (count) == 0, #argument ": expected an array of %zu, found NULL",            \
+          (size_t)(count))
+#define REQUIRE_CTX()                                                                                        \
+  do {                                                                                                       \
+    if (ctx == NULL) return FM_E_INVALID;                                                                    \
   } while (0)
 /* For creating functions: *out is NULL until they succeed. */
-#define REQUIRE_OUT()                                                                                     \
-  do {                                                                                                    \
-    if (out != NULL) *out = NULL;                                                                         \
-    REQUIRE_CTX();                                                                                        \
-    REQUIRE_POINTER(out);                                                                                 \
+#define REQUIRE_OUT()                                                                                        \
+  do {                                                                                                       \
+    if (out != NULL) *out = NULL;                                                                            \
+    REQUIRE_CTX();                                                                                           \
+    REQUIRE_POINTER(out);                                                                                    \
   } while (0)
 /* Reads an options argument into a local of the type. */
-#define READ_OPTIONS(type, local, given)                                                                  \
-  type local;                                                                                             \
+#define READ_OPTIONS(type, local, given)                                                                     \
+  type local;                                                                                                \
   FMI_TRY(fmi_options_read(&ctx->err, #type, given, &local, sizeof local))
 /* The end of a creating function. */
-#define RETURN_HANDLE(handle)                                                                             \
-  do {                                                                                                    \
-    *out = (handle);                                                                                      \
-    return *out != NULL ? FM_OK : ctx->err.status;                                                        \
+#define RETURN_HANDLE(handle)                                                                                \
+  do {                                                                                                       \
+    *out = (handle);                                                                                         \
+    return *out != NULL ? FM_OK : ctx->err.status;                                                           \
   } while (0)
 
 /* Products of caller's counts, refused when they overflow. */
-#define REQUIRE_CELLS(n, dim)                                                                             \
-  REQUIRE(fmi_mul_size(n, fmi_mul_size(dim, sizeof(double))) <= PTRDIFF_MAX,                              \
+#define REQUIRE_CELLS(n, dim)                                                                                \
+  REQUIRE(fmi_mul_size(n, fmi_mul_size(dim, sizeof(double))) <= PTRDIFF_MAX,                                 \
           "n: expected n * dim to fit memory, found %zu rows of %zu", (size_t)(n), (size_t)(dim))
 
 /* Parameter blocks are float in the ABI and `real` inside. */

@@ -2,7 +2,8 @@
 #include "api/api.h"
 #include "train/data.h"
 
-static fm_status create(fm_ctx *ctx, const fmi_data_arrays *a, const fm_data_options *options, fm_data **out) {
+static fm_status create(fm_ctx *ctx, const fmi_data_arrays *a, const fm_data_options *options,
+                        fm_data **out) {
   READ_OPTIONS(fm_data_options, o, options);
   REQUIRE(a->n >= 1, "n: expected 1 or more, found 0");
   REQUIRE(a->dim >= 1, "dim: expected 1 or more, found 0");
@@ -16,23 +17,39 @@ static fm_status create(fm_ctx *ctx, const fmi_data_arrays *a, const fm_data_opt
   RETURN_HANDLE(fmi_data_new(ctx->memory, a, o.no_copy != 0, &ctx->err));
 }
 
-fm_status fm_data_create(fm_ctx *ctx, const float *x1, const float *x0, const int32_t *labels, const float *cond,
-                         const float *weights, size_t n, size_t dim, size_t n_class_columns, size_t cond_dim,
-                         const fm_data_options *options, fm_data **out) {
+fm_status fm_data_create(fm_ctx *ctx, const float *x1, const float *x0, const int32_t *labels,
+                         const float *cond, const float *weights, size_t n, size_t dim,
+                         size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
+                         fm_data **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(x1);
-  fmi_data_arrays a = {.x1_f32 = x1, .x0_f32 = x0, .labels = labels, .cond = cond, .weights = weights, .n = n,
-                       .dim = dim, .n_class_columns = n_class_columns, .cond_dim = cond_dim};
+  fmi_data_arrays a = {.x1_f32 = x1,
+                       .x0_f32 = x0,
+                       .labels = labels,
+                       .cond = cond,
+                       .weights = weights,
+                       .n = n,
+                       .dim = dim,
+                       .n_class_columns = n_class_columns,
+                       .cond_dim = cond_dim};
   return create(ctx, &a, options, out);
 }
 
-fm_status fm_data_create_f64(fm_ctx *ctx, const double *x1, const double *x0, const int32_t *labels, const float *cond,
-                             const float *weights, size_t n, size_t dim, size_t n_class_columns, size_t cond_dim,
-                             const fm_data_options *options, fm_data **out) {
+fm_status fm_data_create_f64(fm_ctx *ctx, const double *x1, const double *x0, const int32_t *labels,
+                             const float *cond, const float *weights, size_t n, size_t dim,
+                             size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
+                             fm_data **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(x1);
-  fmi_data_arrays a = {.x1_f64 = x1, .x0_f64 = x0, .labels = labels, .cond = cond, .weights = weights, .n = n,
-                       .dim = dim, .n_class_columns = n_class_columns, .cond_dim = cond_dim};
+  fmi_data_arrays a = {.x1_f64 = x1,
+                       .x0_f64 = x0,
+                       .labels = labels,
+                       .cond = cond,
+                       .weights = weights,
+                       .n = n,
+                       .dim = dim,
+                       .n_class_columns = n_class_columns,
+                       .cond_dim = cond_dim};
   return create(ctx, &a, options, out);
 }
 

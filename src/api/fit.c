@@ -47,20 +47,21 @@ static fm_status prepare(fit *f, const fm_path *path, const fm_prior *prior, con
                          const fm_net_options *net_options, const fm_trainer_options *options) {
   FMI_TRY(count_classes(f));
   FMI_TRY(fit_statistics(f));
-  FMI_TRY(fm_net_create(f->ctx, f->data->dim, f->n_classes, f->data->n_class_columns, f->data->cond_dim, net_options,
-                        &f->net));
-  return fm_trainer_create(f->ctx, f->net, path, prior, f->normaliser, f->cond_normaliser, optimizer, NULL, options,
-                           &f->trainer);
+  FMI_TRY(fm_net_create(f->ctx, f->data->dim, f->n_classes, f->data->n_class_columns, f->data->cond_dim,
+                        net_options, &f->net));
+  return fm_trainer_create(f->ctx, f->net, path, prior, f->normaliser, f->cond_normaliser, optimizer, NULL,
+                           options, &f->trainer);
 }
 
 fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, const fm_prior *prior,
-                 const fm_optimizer *optimizer, const fm_net_options *net_options, const fm_trainer_options *options,
-                 fm_model **out) {
+                 const fm_optimizer *optimizer, const fm_net_options *net_options,
+                 const fm_trainer_options *options, fm_model **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(data);
   if (data->n == 0)
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "data: expected rows in memory, found a stream; make a trainer and "
-                                                 "call fm_trainer_run");
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "data: expected rows in memory, found a stream; make a trainer and "
+                    "call fm_trainer_run");
   fit f = {.ctx = ctx, .data = data};
   fm_status status = prepare(&f, path, prior, optimizer, net_options, options);
   if (status == FM_OK) status = fm_trainer_run(ctx, f.trainer, data, 0);
@@ -68,8 +69,10 @@ fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, const fm
   if (usable && f.trainer && f.trainer->step > 0) {
     fmi_error ended = ctx->err;
     *out = fmi_trainer_model(&ctx->runtime, f.trainer, &ctx->err);
-    if (*out == NULL) status = ctx->err.status;
-    else ctx->err = ended;
+    if (*out == NULL)
+      status = ctx->err.status;
+    else
+      ctx->err = ended;
   }
   release(&f);
   return status;

@@ -8,8 +8,8 @@ static fm_status check_params(fm_ctx *ctx, const char *name, const float *params
   return params ? fmi_check_finite_f32(name, params, 1, n, &ctx->err) : FM_OK;
 }
 
-fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, const float *ema, const fm_path *path,
-                          const fm_prior *prior, const fm_normaliser *normaliser,
+fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, const float *ema,
+                          const fm_path *path, const fm_prior *prior, const fm_normaliser *normaliser,
                           const fm_normaliser *cond_normaliser, fm_model **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(net);
@@ -66,7 +66,8 @@ fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params,
   return FM_OK;
 }
 
-static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to, const char *key, const char *value) {
+static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to, const char *key,
+                                const char *value) {
   memcpy(to->params, from->params, from->net->n_params * sizeof(real));
   memcpy(to->ema, from->ema, from->net->n_params * sizeof(real));
   to->train_steps = from->train_steps;
@@ -76,7 +77,8 @@ static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to,
   return fmi_model_add_note(to, key, value, &ctx->err);
 }
 
-fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key, const char *value, fm_model **out) {
+fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key, const char *value,
+                             fm_model **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(model);
   REQUIRE_POINTER(key);

@@ -1,21 +1,22 @@
 /* net.c - public functions on architectures. */
 #include "api/api.h"
 
-fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns, size_t cond_dim,
-                        const fm_net_options *options, fm_net **out) {
+fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
+                        size_t cond_dim, const fm_net_options *options, fm_net **out) {
   REQUIRE_OUT();
   READ_OPTIONS(fm_net_options, o, options);
   RETURN_HANDLE(fmi_net_new(ctx->memory, dim, n_classes, n_class_columns, cond_dim, &o, &ctx->err));
 }
 
 fm_status fm_net_create_custom(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
-                               size_t cond_dim, size_t n_params, fm_net_fn forward, fm_net_fn vjp, fm_net_init_fn init,
-                               void *user, fm_net **out) {
+                               size_t cond_dim, size_t n_params, fm_net_fn forward, fm_net_fn vjp,
+                               fm_net_init_fn init, void *user, fm_net **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(forward);
   REQUIRE_POINTER(vjp);
   fmi_custom custom = {.forward = forward, .vjp = vjp, .init = init, .user = user, .n_params = n_params};
-  RETURN_HANDLE(fmi_net_new_custom(ctx->memory, dim, n_classes, n_class_columns, cond_dim, &custom, &ctx->err));
+  RETURN_HANDLE(
+      fmi_net_new_custom(ctx->memory, dim, n_classes, n_class_columns, cond_dim, &custom, &ctx->err));
 }
 
 void fm_net_destroy(fm_net *net) { fmi_release(net); }
@@ -45,8 +46,8 @@ fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char
 static fm_status check_finite(fm_ctx *ctx, const char *what, const real *x, size_t n, size_t dim) {
   for (size_t i = 0; i < n * dim; i++)
     if (!(x[i] - x[i] == 0))
-      return fmi_fail(&ctx->err, FM_E_NONFINITE, "%s: the net gave %g in row %zu, column %zu", what, (double)x[i],
-                      i / dim, i % dim);
+      return fmi_fail(&ctx->err, FM_E_NONFINITE, "%s: the net gave %g in row %zu, column %zu", what,
+                      (double)x[i], i / dim, i % dim);
   return FM_OK;
 }
 
@@ -96,8 +97,8 @@ static void close_session(session *s) {
   fmi_plan_free(s->plan);
 }
 
-static fm_status open_session(session *s, const fm_net *net, uint32_t wants, const float *params, const float *x,
-                              const double *t, const int32_t *labels, const float *cond) {
+static fm_status open_session(session *s, const fm_net *net, uint32_t wants, const float *params,
+                              const float *x, const double *t, const int32_t *labels, const float *cond) {
   const fmi_runtime *rt = &s->ctx->runtime;
   bool grad = wants & FMI_WANT_GRAD;
   s->plan = fmi_plan_new(rt->memory, net, rt->kernels, wants, FMI_TILE, grad ? s->n : 0, false, &s->ctx->err);
@@ -116,9 +117,13 @@ static fm_status open_session(session *s, const fm_net *net, uint32_t wants, con
   if (cond) fmi_reals_from_floats(s->cond, cond, s->n * net->cond_dim);
   fmi_plan_pack(s->plan, s->params, s->packed);
   s->weights = (fmi_weights){s->params, s->packed};
-  s->rows = (fmi_rows){.x = s->x, .t = t, .labels = net->n_class_columns ? labels : NULL,
-                       .cond = cond && net->cond_dim ? s->cond : NULL, .dim = net->dim,
-                       .n_class_columns = net->n_class_columns, .cond_dim = net->cond_dim};
+  s->rows = (fmi_rows){.x = s->x,
+                       .t = t,
+                       .labels = net->n_class_columns ? labels : NULL,
+                       .cond = cond && net->cond_dim ? s->cond : NULL,
+                       .dim = net->dim,
+                       .n_class_columns = net->n_class_columns,
+                       .cond_dim = net->cond_dim};
   return FM_OK;
 }
 
@@ -135,8 +140,8 @@ static fmi_rows rows_from(const session *s, size_t first) {
   return r;
 }
 
-static fm_status check_call(fm_ctx *ctx, const fm_net *net, const float *params, const float *x, const double *t,
-                            const int32_t *labels, const float *cond, size_t n) {
+static fm_status check_call(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                            const double *t, const int32_t *labels, const float *cond, size_t n) {
   REQUIRE_CTX();
   REQUIRE_POINTER(net);
   REQUIRE_CELLS(n, net->dim);
@@ -150,8 +155,8 @@ static fm_status check_call(fm_ctx *ctx, const fm_net *net, const float *params,
   return cond ? fmi_check_finite_f32("cond", cond, n, net->cond_dim, &ctx->err) : FM_OK;
 }
 
-fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x, const double *t,
-                          const int32_t *labels, const float *cond, size_t n, float *out) {
+fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                          const double *t, const int32_t *labels, const float *cond, size_t n, float *out) {
   FMI_TRY(check_call(ctx, net, params, x, t, labels, cond, n));
   REQUIRE_ARRAY(out, n);
   session s = {.ctx = ctx, .n = n};
@@ -180,10 +185,12 @@ static fm_status backward_all(session *s, const float *d_out) {
     FMI_TRY(fmi_run_forward(s->plan, &s->weights, &rows, first, now, &s->work, s->batch_block, &s->ctx->err));
     real *d = fmi_run_d_output(s->plan, first, &s->work, s->batch_block);
     if (d) fmi_reals_from_floats(d, d_out + first * dim, now * dim);
-    FMI_TRY(fmi_run_backward(s->plan, &s->weights, &rows, first, now, &s->work, s->batch_block, &s->ctx->err));
+    FMI_TRY(
+        fmi_run_backward(s->plan, &s->weights, &rows, first, now, &s->work, s->batch_block, &s->ctx->err));
   }
   for (size_t i = 0; i < s->plan->n_parts; i++)
-    FMI_TRY(fmi_run_grad(s->plan, i, &s->weights, &s->rows, s->n, &s->work, s->batch_block, s->grad, &s->ctx->err));
+    FMI_TRY(fmi_run_grad(s->plan, i, &s->weights, &s->rows, s->n, &s->work, s->batch_block, s->grad,
+                         &s->ctx->err));
   return FM_OK;
 }
 
@@ -205,8 +212,8 @@ fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const 
 }
 
 fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x, const double *t,
-                     const int32_t *labels, const float *cond, const float *dx, const double *dt, size_t n, float *out,
-                     float *d_out) {
+                     const int32_t *labels, const float *cond, const float *dx, const double *dt, size_t n,
+                     float *out, float *d_out) {
   FMI_TRY(check_call(ctx, net, params, x, t, labels, cond, n));
   REQUIRE_ARRAY(d_out, n);
   if (dx) FMI_TRY(fmi_check_finite_f32("dx", dx, n, net->dim, &ctx->err));

@@ -1,7 +1,8 @@
 /* normaliser.c - public functions on normalisers. */
 #include "api/api.h"
 
-static fm_normaliser *fit(fm_ctx *ctx, uint32_t kind, const float *f32, const double *f64, size_t n, size_t dim) {
+static fm_normaliser *fit(fm_ctx *ctx, uint32_t kind, const float *f32, const double *f64, size_t n,
+                          size_t dim) {
   fm_normaliser *norm = NULL;
   double *block = fmi_alloc(ctx->memory, fmi_mul_size(3, dim), sizeof *block, &ctx->err);
   if (block == NULL) return NULL;
@@ -19,14 +20,16 @@ static fm_normaliser *fit(fm_ctx *ctx, uint32_t kind, const float *f32, const do
 
 static fm_status check(fm_ctx *ctx, uint32_t kind, size_t n, size_t dim) {
   if (kind < FM_NORMALISE_COLUMNS || kind > FM_NORMALISE_IDENTITY)
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "kind: expected a FM_NORMALISE_ constant, found %u", (unsigned)kind);
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "kind: expected a FM_NORMALISE_ constant, found %u",
+                    (unsigned)kind);
   REQUIRE(n >= 1, "n: expected 1 or more, found 0");
   REQUIRE(dim >= 1, "dim: expected 1 or more, found 0");
   REQUIRE_CELLS(n, dim);
   return FM_OK;
 }
 
-fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, size_t n, size_t dim, fm_normaliser **out) {
+fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, size_t n, size_t dim,
+                            fm_normaliser **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(x);
   FMI_TRY(check(ctx, kind, n, dim));

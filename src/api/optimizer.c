@@ -38,9 +38,17 @@ fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t
   REQUIRE_ARRAY(state, n_params);
   double norm = sqrt(ctx->runtime.kernels->sum_squares(grad, n_params));
   if (!isfinite(norm)) return fmi_fail(&ctx->err, FM_E_NONFINITE, "grad: its norm is %g", norm);
-  fmi_update u = {.kernels = ctx->runtime.kernels, .options = &optimizer->options, .step = step,
-                  .rate = fmi_optimizer_rate(optimizer, step), .grad_scale = fmi_optimizer_clip(optimizer, norm),
-                  .n_params = n_params, .first = 0, .n = n_params, .grad = grad, .params = params, .state = state};
+  fmi_update u = {.kernels = ctx->runtime.kernels,
+                  .options = &optimizer->options,
+                  .step = step,
+                  .rate = fmi_optimizer_rate(optimizer, step),
+                  .grad_scale = fmi_optimizer_clip(optimizer, norm),
+                  .n_params = n_params,
+                  .first = 0,
+                  .n = n_params,
+                  .grad = grad,
+                  .params = params,
+                  .state = state};
   optimizer->rule->update(&u);
   if (grad_norm) *grad_norm = norm;
   return FM_OK;

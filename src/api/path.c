@@ -5,7 +5,8 @@ fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out) {
   REQUIRE_OUT();
   const fmi_schedule *schedule = fmi_schedule_by_kind(kind);
   if (schedule == NULL)
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "kind: expected a FM_PATH_ constant, found %u", (unsigned)kind);
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "kind: expected a FM_PATH_ constant, found %u",
+                    (unsigned)kind);
   RETURN_HANDLE(fmi_path_new(ctx->memory, schedule, NULL, &ctx->err));
 }
 
@@ -31,8 +32,9 @@ fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t, fm
   return fmi_struct_write(&ctx->err, "out", &c, sizeof c, out);
 }
 
-fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const double *x0, const double *x1, const double *eps,
-                              const double *t, size_t n, size_t dim, double *xt, double *ut) {
+fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const double *x0, const double *x1,
+                              const double *eps, const double *t, size_t n, size_t dim, double *xt,
+                              double *ut) {
   REQUIRE_CTX();
   REQUIRE_POINTER(path);
   REQUIRE(dim >= 1, "dim: expected 1 or more, found 0");

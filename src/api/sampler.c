@@ -23,24 +23,34 @@ fm_status fm_sampler_set_model(fm_ctx *ctx, fm_sampler *sampler, const fm_model 
   return fmi_sampler_set_model(sampler, model, &ctx->err);
 }
 
-static fm_status check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels, const float *cond, size_t n) {
+static fm_status check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels, const float *cond,
+                                  size_t n) {
   REQUIRE_CELLS(n, net->dim);
   FMI_TRY(fmi_check_labels(net, labels, n, &ctx->err));
   return cond ? fmi_check_finite_f32("cond", cond, n, net->cond_dim, &ctx->err) : FM_OK;
 }
 
-static fm_status draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row, const int32_t *labels,
-                      const float *cond, size_t n, float *out_f32, double *out_f64) {
+static fm_status draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                      const int32_t *labels, const float *cond, size_t n, float *out_f32, double *out_f64) {
   FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
-  fmi_transport job = {.sampler = sampler, .rt = &ctx->runtime, .t0 = 0, .t1 = 1, .draw = true, .seed = seed,
-                       .first_row = first_row, .labels = labels, .cond = cond, .n = n, .out_f32 = out_f32,
+  fmi_transport job = {.sampler = sampler,
+                       .rt = &ctx->runtime,
+                       .t0 = 0,
+                       .t1 = 1,
+                       .draw = true,
+                       .seed = seed,
+                       .first_row = first_row,
+                       .labels = labels,
+                       .cond = cond,
+                       .n = n,
+                       .out_f32 = out_f32,
                        .out_f64 = out_f64};
   fm_solve_stats stats = {.struct_size = sizeof stats};
   return fmi_transport_run(&job, &stats, &ctx->err);
 }
 
-fm_status fm_sampler_draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row, const int32_t *labels,
-                          const float *cond, size_t n, float *out) {
+fm_status fm_sampler_draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                          const int32_t *labels, const float *cond, size_t n, float *out) {
   REQUIRE_CTX();
   REQUIRE_POINTER(sampler);
   REQUIRE_ARRAY(out, n);
@@ -66,16 +76,24 @@ fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, doub
   REQUIRE_ARRAY(x, n);
   FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
   FMI_TRY(fmi_check_finite_f64("x", x, n, sampler->model->net->dim, &ctx->err));
-  fmi_transport job = {.sampler = sampler, .rt = &ctx->runtime, .t0 = t0, .t1 = t1, .labels = labels, .cond = cond,
-                       .n = n, .out_f64 = x, .trajectory = trajectory, .trajectory_user = trajectory_user};
+  fmi_transport job = {.sampler = sampler,
+                       .rt = &ctx->runtime,
+                       .t0 = t0,
+                       .t1 = t1,
+                       .labels = labels,
+                       .cond = cond,
+                       .n = n,
+                       .out_f64 = x,
+                       .trajectory = trajectory,
+                       .trajectory_user = trajectory_user};
   fm_solve_stats total = {.struct_size = sizeof total};
   fm_status status = fmi_transport_run(&job, &total, &ctx->err);
   if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
   return status;
 }
 
-fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t, const int32_t *labels,
-                              const float *cond, size_t n, float *out) {
+fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
+                              const int32_t *labels, const float *cond, size_t n, float *out) {
   REQUIRE_CTX();
   REQUIRE_POINTER(sampler);
   REQUIRE_ARRAY(x, n);
@@ -87,8 +105,8 @@ fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, 
   return fmi_sampler_velocity(sampler, x, t, labels, cond, n, out, &ctx->err);
 }
 
-fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row, const int32_t *labels,
-                    const float *cond, size_t n, float *out) {
+fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row,
+                    const int32_t *labels, const float *cond, size_t n, float *out) {
   fm_sampler *sampler;
   FMI_TRY(fm_sampler_create(ctx, model, NULL, NULL, &sampler));
   fm_status status = fm_sampler_draw(ctx, sampler, seed, first_row, labels, cond, n, out);

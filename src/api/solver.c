@@ -45,12 +45,14 @@ typedef struct caller {
   fm_ctx *ctx;
 } caller;
 
-static fm_status ask(void *user, size_t n, const uint64_t *row, const double *t, const double *x, double *dxdt,
-                     fmi_error *err) {
+static fm_status ask(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
+                     double *dxdt, fmi_error *err) {
   const caller *c = user;
-  fm_rhs_call call = {.struct_size = sizeof call, .n = n, .dim = c->dim, .row = row, .t = t, .x = x, .dxdt = dxdt};
+  fm_rhs_call call = {
+      .struct_size = sizeof call, .n = n, .dim = c->dim, .row = row, .t = t, .x = x, .dxdt = dxdt};
   int32_t answer = c->fn(c->user, &call);
-  return answer == 0 ? FM_OK : fmi_fail(err, FM_E_CALLBACK, "rhs: the caller's function returned %d", (int)answer);
+  return answer == 0 ? FM_OK
+                     : fmi_fail(err, FM_E_CALLBACK, "rhs: the caller's function returned %d", (int)answer);
 }
 
 static fm_status check(void *user) {
@@ -60,8 +62,9 @@ static fm_status check(void *user) {
 /* A failed row must not keep the rows after it from being solved. */
 static bool row_failure(fm_status status) { return status == FM_E_STEPS || status == FM_E_NONFINITE; }
 
-fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0, double t1, size_t n,
-                          double *y, fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats) {
+fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0, double t1,
+                          size_t n, double *y, fm_trajectory_fn trajectory, void *trajectory_user,
+                          fm_solve_stats *stats) {
   REQUIRE_CTX();
   if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
   REQUIRE_POINTER(solver);

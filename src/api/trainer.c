@@ -6,8 +6,8 @@
 
 fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path *path, const fm_prior *prior,
                             const fm_normaliser *normaliser, const fm_normaliser *cond_normaliser,
-                            const fm_optimizer *optimizer, const float *params, const fm_trainer_options *options,
-                            fm_trainer **out) {
+                            const fm_optimizer *optimizer, const float *params,
+                            const fm_trainer_options *options, fm_trainer **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(net);
   READ_OPTIONS(fm_trainer_options, o, options);
@@ -16,8 +16,10 @@ fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path *path,
   fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, optimizer, &o, &ctx->err);
   if (t == NULL) return ctx->err.status;
   fm_status status = FM_OK;
-  if (params) fmi_reals_from_floats(t->params, params, net->n_params);
-  else status = fmi_net_init(net, o.seed, t->params, &ctx->err);
+  if (params)
+    fmi_reals_from_floats(t->params, params, net->n_params);
+  else
+    status = fmi_net_init(net, o.seed, t->params, &ctx->err);
   memcpy(t->ema, t->params, net->n_params * sizeof(real));
   if (status == FM_OK) status = fmi_trainer_pack(&ctx->runtime, t, t->params, t->packed, &ctx->err);
   if (status != FM_OK) {
@@ -60,8 +62,9 @@ static fm_status step(fm_ctx *ctx, fm_trainer *t, const caller_rows *r, size_t n
   return fmi_trainer_step(&ctx->runtime, t, n, pairs, loss, &ctx->err);
 }
 
-fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0, const int32_t *labels,
-                          const float *cond, const float *weights, size_t n, double *loss) {
+fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0,
+                          const int32_t *labels, const float *cond, const float *weights, size_t n,
+                          double *loss) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
   REQUIRE_POINTER(x1);
@@ -70,7 +73,8 @@ fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, con
 }
 
 fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const double *x1, const double *x0,
-                              const int32_t *labels, const float *cond, const float *weights, size_t n, double *loss) {
+                              const int32_t *labels, const float *cond, const float *weights, size_t n,
+                              double *loss) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
   REQUIRE_POINTER(x1);
@@ -85,8 +89,8 @@ fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, 
   return fmi_trainer_run(&ctx->runtime, trainer, data, n_steps, &ctx->err);
 }
 
-fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed, uint64_t n,
-                              double *loss) {
+fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
+                              uint64_t n, double *loss) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
   REQUIRE_POINTER(data);
@@ -100,7 +104,8 @@ fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float 
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
   REQUIRE_ARRAY(grad, trainer->parts.net->n_params);
-  REQUIRE(trainer->step > 0, "trainer: expected one that did a step, found none done");
+  REQUIRE(trainer->grad_scale > 0,
+          "trainer: expected one whose last step was done, found none or a failed one");
   for (size_t i = 0; i < trainer->parts.net->n_params; i++)
     grad[i] = (float)(trainer->grad[i] * trainer->grad_scale);
   return FM_OK;

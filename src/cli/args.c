@@ -98,9 +98,7 @@ const char *args_nearest(const char *word, const char *(*candidate)(const void *
   return nearest;
 }
 
-static const char *option_name(const void *list, size_t i) {
-  return ((const option *)list)[i].name;
-}
+static const char *option_name(const void *list, size_t i) { return ((const option *)list)[i].name; }
 
 static int unknown_option(const command *c, const char *argument) {
   const char *nearest = args_nearest(argument + strspn(argument, "-"), option_name, c->options, c->n_options);

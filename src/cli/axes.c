@@ -79,9 +79,7 @@ double plot_place(const axis *a, double value) {
   return a->from + part * (a->to - a->from);
 }
 
-static int nearest(double pixel) {
-  return (int)floor(pixel + .5);
-}
+static int nearest(double pixel) { return (int)floor(pixel + .5); }
 
 void plot_axes(canvas *c, axis *x, axis *y, const char *title, int right) {
   y->from = c->height - MARGIN - FONT_HEIGHT - GAP - (x->title ? FONT_HEIGHT + GAP : 0);

@@ -28,9 +28,7 @@ static void blend(canvas *c, int x, int y, colour k, double alpha) {
 }
 
 /* How much of a pixel a shape covers whose edge is `inside` pixels beyond its centre. */
-static double coverage(double inside) {
-  return inside <= -.5 ? 0 : inside >= .5 ? 1 : inside + .5;
-}
+static double coverage(double inside) { return inside <= -.5 ? 0 : inside >= .5 ? 1 : inside + .5; }
 
 void canvas_rectangle(canvas *c, int x, int y, int width, int height, colour k, double alpha) {
   for (int j = y; j < y + height; j++)

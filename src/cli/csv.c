@@ -25,9 +25,7 @@ typedef struct csv {
   size_t values_capacity;
 } csv;
 
-static bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /* ---- lines ----------------------------------------------------------------------------------------- */
 

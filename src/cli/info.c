@@ -36,9 +36,7 @@ const command info_command = {
     .run = run,
 };
 
-static void print_label(const char *label) {
-  printf("  %-*s", LABEL_WIDTH, label);
-}
+static void print_label(const char *label) { printf("  %-*s", LABEL_WIDTH, label); }
 
 static void print_note(const fm_model *model, const char *key, const char *label) {
   const char *text = fm_model_note(model, key);

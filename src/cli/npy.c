@@ -35,21 +35,11 @@ static double from_double(uint64_t bits) {
   return value;
 }
 
-static double from_u64(uint64_t bits) {
-  return (double)bits;
-}
-static double from_i8(uint64_t bits) {
-  return (double)(int64_t)((bits ^ 0x80u) - 0x80u);
-}
-static double from_i16(uint64_t bits) {
-  return (double)(int64_t)((bits ^ 0x8000u) - 0x8000u);
-}
-static double from_i32(uint64_t bits) {
-  return (double)(int64_t)((bits ^ 0x80000000u) - 0x80000000u);
-}
-static double from_i64(uint64_t bits) {
-  return (double)(int64_t)bits;
-}
+static double from_u64(uint64_t bits) { return (double)bits; }
+static double from_i8(uint64_t bits) { return (double)(int64_t)((bits ^ 0x80u) - 0x80u); }
+static double from_i16(uint64_t bits) { return (double)(int64_t)((bits ^ 0x8000u) - 0x8000u); }
+static double from_i32(uint64_t bits) { return (double)(int64_t)((bits ^ 0x80000000u) - 0x80000000u); }
+static double from_i64(uint64_t bits) { return (double)(int64_t)bits; }
 
 typedef struct item_type {
   char code[4];

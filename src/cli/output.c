@@ -8,9 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_standard_output(const char *name) {
-  return strcmp(name, "-") == 0;
-}
+static bool is_standard_output(const char *name) { return strcmp(name, "-") == 0; }
 
 static bool failed(const char *name) {
   int error = errno;

@@ -116,9 +116,7 @@ static axis loss_axis(const loss_curve *curve, const double *average) {
   return a;
 }
 
-static double clamp(const axis *a, double value) {
-  return fmin(a->high, fmax(a->low, value));
-}
+static double clamp(const axis *a, double value) { return fmin(a->high, fmax(a->low, value)); }
 
 static void draw_steps(canvas *c, const axis *x, const axis *y, const loss_curve *curve) {
   for (size_t i = 0; i < curve->n; i++)

@@ -115,6 +115,4 @@ void progress_end(progress *p) {
   progress_break(p);
 }
 
-double progress_seconds(const progress *p) {
-  return cli_seconds() - p->began;
-}
+double progress_seconds(const progress *p) { return cli_seconds() - p->began; }

@@ -34,16 +34,17 @@ typedef struct fmi_error {
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4), cold))
 #endif
-fm_status fmi_fail(fmi_error *err, fm_status status, const char *format, ...);
+fm_status
+fmi_fail(fmi_error *err, fm_status status, const char *format, ...);
 
 /* Puts what the message is about (a file) before it. */
 void fmi_error_about(fmi_error *err, const char *subject);
 
 /* Returns `status` from the calling function if it is not FM_OK. */
-#define FMI_TRY(expression)                                                                               \
-  do {                                                                                                    \
-    fm_status fmi_status_ = (expression);                                                                 \
-    if (fmi_status_ != FM_OK) return fmi_status_;                                                         \
+#define FMI_TRY(expression)                                                                                  \
+  do {                                                                                                       \
+    fm_status fmi_status_ = (expression);                                                                    \
+    if (fmi_status_ != FM_OK) return fmi_status_;                                                            \
   } while (0)
 
 /* ---- memory: the caller's allocator, shared by all that was made from its context ---------------- */

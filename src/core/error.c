@@ -21,8 +21,9 @@ void fmi_error_about(fmi_error *err, const char *subject) {
 
 const char *fm_status_name(fm_status status) {
   switch (status) {
-#define NAME(code)                                                                                        \
-  case code: return #code;
+#define NAME(code)                                                                                           \
+  case code:                                                                                                 \
+    return #code;
     NAME(FM_OK)
     NAME(FM_E_INVALID)
     NAME(FM_E_NOMEM)
@@ -39,6 +40,7 @@ const char *fm_status_name(fm_status status) {
     NAME(FM_STOPPED)
     NAME(FM_DEADLINE)
 #undef NAME
-  default: return "unknown status";
+  default:
+    return "unknown status";
   }
 }

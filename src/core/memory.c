@@ -54,8 +54,10 @@ void *fmi_alloc(fmi_memory *memory, size_t count, size_t size, fmi_error *err) {
                     ? NULL
                     : memory->alloc(memory->user, bytes == 0 ? FMI_ALIGN : bytes, FMI_ALIGN);
   if (block == NULL) {
-    if (bytes == SIZE_MAX) fmi_fail(err, FM_E_NOMEM, "a size overflows: %zu items of %zu bytes", count, size);
-    else fmi_fail(err, FM_E_NOMEM, "out of memory: %zu bytes were asked for", bytes);
+    if (bytes == SIZE_MAX)
+      fmi_fail(err, FM_E_NOMEM, "a size overflows: %zu items of %zu bytes", count, size);
+    else
+      fmi_fail(err, FM_E_NOMEM, "out of memory: %zu bytes were asked for", bytes);
     return NULL;
   }
   memset(block, 0, bytes);

@@ -7,7 +7,8 @@
 double fmi_os_seconds(void); /* a monotonic clock */
 
 /* Reads a whole regular file into a block of `memory`. */
-fm_status fmi_os_read_file(fmi_memory *memory, const char *file, void **bytes, size_t *n_bytes, fmi_error *err);
+fm_status fmi_os_read_file(fmi_memory *memory, const char *file, void **bytes, size_t *n_bytes,
+                           fmi_error *err);
 
 /* Writing so that a crash leaves the old file or the new one, never a torn one: a temporary in the same
    folder, fsync, rename, fsync of the folder. Nothing is allocated. */

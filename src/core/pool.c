@@ -130,14 +130,17 @@ void fmi_pool_destroy(fmi_pool *pool) {
 
 size_t fmi_pool_width(const fmi_pool *pool) { return pool->width; }
 
-fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg, fmi_error *err) {
+fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg,
+                       fmi_error *err) {
   if (pool->run != NULL) {
     int32_t answer = pool->run(pool->run_user, n, task, arg);
     return answer == 0 ? FM_OK
-                       : fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d", (int)answer);
+                       : fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d",
+                                  (int)answer);
   }
   if (pool->n_started > 0 && pool->owner != getpid())
-    return fmi_fail(err, FM_E_FORKED, "ctx: has %zu threads and was made before fork; make a context in the child",
+    return fmi_fail(err, FM_E_FORKED,
+                    "ctx: has %zu threads and was made before fork; make a context in the child",
                     pool->width);
   if (pool->n_started == 0 || n <= 1) {
     for (size_t i = 0; i < n; i++) task(arg, i);

@@ -71,8 +71,8 @@ static fm_status check_same(const fmi_safetensors *st, const fm_trainer *t, fmi_
     if (strcmp(mine.pairs[i].key, "flowmatch.version") == 0) continue;
     FMI_TRY(fmi_spec_get(st, mine.pairs[i].key, &value, err));
     if (strcmp(value, mine.pairs[i].value) != 0)
-      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%s'", mine.pairs[i].key,
-                      mine.pairs[i].value, fmi_shown((char[FMI_SHOWN]){0}, value));
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%s'",
+                      mine.pairs[i].key, mine.pairs[i].value, fmi_shown((char[FMI_SHOWN]){0}, value));
   }
   return FM_OK;
 }
@@ -86,12 +86,12 @@ static fm_status check_tensors(const fmi_safetensors *st, const state *s, fmi_er
     const void *data;
     FMI_TRY(fmi_tensor_get(st, mine->name, mine->dtype, (uint64_t[3]){mine->shape[0], 0, 0}, &data, err));
     if (is_statistics(mine->name) && memcmp(data, mine->data, mine->bytes) != 0)
-      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer's differs from the checkpoint's; was the data changed?",
-                      mine->name);
+      return fmi_fail(err, FM_E_MISMATCH,
+                      "%s: the trainer's differs from the checkpoint's; was the data changed?", mine->name);
     for (size_t j = 0; mine->dtype == FMI_REAL_DTYPE && j < mine->shape[0]; j++)
       if (!isfinite(((const real *)data)[j]))
-        return fmi_fail(err, FM_E_NONFINITE, "tensor '%s': expected finite numbers, found %g at %zu", mine->name,
-                        (double)((const real *)data)[j], j);
+        return fmi_fail(err, FM_E_NONFINITE, "tensor '%s': expected finite numbers, found %g at %zu",
+                        mine->name, (double)((const real *)data)[j], j);
   }
   return FM_OK;
 }

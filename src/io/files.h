@@ -10,7 +10,8 @@
 fm_status fmi_model_write(fmi_memory *memory, const fm_model *model, const char *file, fmi_error *err);
 fm_model *fmi_model_read(const fmi_runtime *rt, const void *bytes, size_t n_bytes, fmi_error *err);
 
-fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *trainer, const char *file, fmi_error *err);
+fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *trainer, const char *file,
+                               fmi_error *err);
 fm_status fmi_checkpoint_read(const fmi_runtime *rt, fm_trainer *trainer, const void *bytes, size_t n_bytes,
                               fmi_error *err);
 
@@ -29,12 +30,14 @@ void fmi_spec_text(fmi_spec *spec, const char *key, const char *value); /* value
 void fmi_spec_u64(fmi_spec *spec, const char *key, uint64_t value);
 void fmi_spec_double(fmi_spec *spec, const char *key, double value);
 /* Format, content ("model", "checkpoint"), net, path and prior. */
-void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path, const fm_prior *prior);
+void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path,
+                   const fm_prior *prior);
 
 /* A pair of a file, or FM_E_FORMAT naming it. */
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err);
 /* A number of at most `most`. */
-fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t most, uint64_t *value, fmi_error *err);
+fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t most, uint64_t *value,
+                           fmi_error *err);
 /* Checks format and content. */
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err);
 
@@ -47,6 +50,6 @@ fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_err
 /* A tensor on memory of ours, shape ending at the first 0. */
 fmi_tensor fmi_tensor_on(const char *name, fmi_dtype dtype, const void *data, const uint64_t shape[3]);
 /* The tensor of that name with dtype and shape, or FM_E_FORMAT saying what was expected and found. */
-fm_status fmi_tensor_get(const fmi_safetensors *st, const char *name, fmi_dtype dtype, const uint64_t shape[3],
-                         const void **data, fmi_error *err);
+fm_status fmi_tensor_get(const fmi_safetensors *st, const char *name, fmi_dtype dtype,
+                         const uint64_t shape[3], const void **data, fmi_error *err);
 #endif

@@ -28,7 +28,8 @@ static void add_block(output *out, const char *prefix, const fm_net *net, const 
 }
 
 static void add_doubles(output *out, const char *name, const double *data, uint64_t rows, uint64_t columns) {
-  if (rows > 0) out->tensors[out->n_tensors++] = fmi_tensor_on(name, FMI_F64, data, (uint64_t[3]){rows, columns, 0});
+  if (rows > 0)
+    out->tensors[out->n_tensors++] = fmi_tensor_on(name, FMI_F64, data, (uint64_t[3]){rows, columns, 0});
 }
 
 static void add_tensors(output *out, const fm_model *m) {
@@ -41,7 +42,8 @@ static void add_tensors(output *out, const fm_model *m) {
   add_doubles(out, "normaliser.scale", m->normaliser->scale, net->dim, 0);
   add_doubles(out, "cond_normaliser.shift", m->cond_normaliser->shift, net->cond_dim, 0);
   add_doubles(out, "cond_normaliser.scale", m->cond_normaliser->scale, net->cond_dim, 0);
-  if (m->prior->kind == FM_PRIOR_ROWS) add_doubles(out, "prior.rows", m->prior->rows, m->prior->n, m->prior->dim);
+  if (m->prior->kind == FM_PRIOR_ROWS)
+    add_doubles(out, "prior.rows", m->prior->rows, m->prior->n, m->prior->dim);
   add_block(out, "weights", net, m->params);
   add_block(out, "ema", net, m->ema);
 }
@@ -59,13 +61,14 @@ static void add_pairs(output *out, const fm_model *m, const fmi_spec *spec, char
 }
 
 static fm_status check_savable(const fm_model *m, fmi_error *err) {
-  const char *what = m->net->architecture == NULL         ? "network"
-                     : m->path->schedule == NULL          ? "path"
+  const char *what = m->net->architecture == NULL          ? "network"
+                     : m->path->schedule == NULL           ? "path"
                      : m->prior->kind == FM_PRIOR_CALLBACK ? "prior"
                                                            : NULL;
   if (what == NULL) return FM_OK;
   return fmi_fail(err, FM_E_UNSUPPORTED,
-                  "model: its %s is the caller's own code, which a file can't hold; save fm_model_get_params", what);
+                  "model: its %s is the caller's own code, which a file can't hold; save fm_model_get_params",
+                  what);
 }
 
 fm_status fmi_model_write(fmi_memory *memory, const fm_model *m, const char *file, fmi_error *err) {
@@ -88,7 +91,8 @@ fm_status fmi_model_write(fmi_memory *memory, const fm_model *m, const char *fil
   }
   add_tensors(&out, m);
   add_pairs(&out, m, &spec, keys);
-  fm_status status = fmi_safetensors_write(memory, file, out.pairs, out.n_pairs, out.tensors, out.n_tensors, err);
+  fm_status status =
+      fmi_safetensors_write(memory, file, out.pairs, out.n_pairs, out.tensors, out.n_tensors, err);
   fmi_free(memory, block);
   return status;
 }
@@ -115,9 +119,12 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   if (architecture == NULL)
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, kind));
-  *o = (fm_net_options){.struct_size = sizeof *o, .kind = architecture->kind,
-                        .activation = fmi_activation_by_name(activation), .width = (uint32_t)width,
-                        .depth = (uint32_t)depth, .class_features = (uint32_t)class_features,
+  *o = (fm_net_options){.struct_size = sizeof *o,
+                        .kind = architecture->kind,
+                        .activation = fmi_activation_by_name(activation),
+                        .width = (uint32_t)width,
+                        .depth = (uint32_t)depth,
+                        .class_features = (uint32_t)class_features,
                         .time_features = time_features ? (int32_t)time_features : -1};
   if (o->activation == 0)
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'",
@@ -133,7 +140,8 @@ static fm_status read_net(input *in) {
   FMI_TRY(fmi_spec_get_u64(in->st, "net.class_columns", 65535, &columns, in->err));
   FMI_TRY(fmi_spec_get_u64(in->st, "net.cond_dim", UINT32_MAX, &cond_dim, in->err));
   const void *data = NULL;
-  if (columns) FMI_TRY(fmi_tensor_get(in->st, "net.n_classes", FMI_U64, (uint64_t[3]){columns, 0, 0}, &data, in->err));
+  if (columns)
+    FMI_TRY(fmi_tensor_get(in->st, "net.n_classes", FMI_U64, (uint64_t[3]){columns, 0, 0}, &data, in->err));
   uint32_t *n_classes = fmi_alloc(in->rt->memory, (size_t)columns, sizeof *n_classes, in->err);
   if (n_classes == NULL) return FM_E_NOMEM;
   /* Above 32 bits becomes 0, which the net refuses. */
@@ -141,8 +149,8 @@ static fm_status read_net(input *in) {
     uint64_t count = ((const uint64_t *)data)[k];
     n_classes[k] = count <= UINT32_MAX ? (uint32_t)count : 0;
   }
-  in->parts.net = fmi_net_new(in->rt->memory, (size_t)dim, n_classes, (size_t)columns, (size_t)cond_dim, &options,
-                              in->err);
+  in->parts.net = fmi_net_new(in->rt->memory, (size_t)dim, n_classes, (size_t)columns, (size_t)cond_dim,
+                              &options, in->err);
   fmi_free(in->rt->memory, n_classes);
   if (in->parts.net != NULL) return FM_OK;
   return in->err->status == FM_E_INVALID ? (in->err->status = FM_E_FORMAT) : in->err->status;
@@ -164,9 +172,10 @@ static fm_status read_path_and_prior(input *in) {
     const fmi_tensor *rows = fmi_safetensors_tensor(in->st, "prior.rows");
     if (rows == NULL || rows->dtype != FMI_F64 || rows->rank != 2 || rows->shape[0] == 0 ||
         rows->shape[1] != in->parts.net->dim)
-      return fmi_fail(in->err, FM_E_FORMAT, "tensor 'prior.rows': expected F64 rows of %zu columns", in->parts.net->dim);
-    in->parts.prior =
-        fmi_prior_new_rows(in->rt->memory, NULL, rows->data, (size_t)rows->shape[0], (size_t)rows->shape[1], in->err);
+      return fmi_fail(in->err, FM_E_FORMAT, "tensor 'prior.rows': expected F64 rows of %zu columns",
+                      in->parts.net->dim);
+    in->parts.prior = fmi_prior_new_rows(in->rt->memory, NULL, rows->data, (size_t)rows->shape[0],
+                                         (size_t)rows->shape[1], in->err);
   } else {
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, prior));
@@ -201,8 +210,8 @@ static fm_status read_block(const input *in, const char *prefix, real *block) {
     memcpy(block + t->offset, data, count * sizeof(real));
     for (size_t j = 0; j < count; j++)
       if (!isfinite(block[t->offset + j]))
-        return fmi_fail(in->err, FM_E_NONFINITE, "tensor '%s': expected finite numbers, found %g at %zu", name,
-                        (double)block[t->offset + j], j);
+        return fmi_fail(in->err, FM_E_NONFINITE, "tensor '%s': expected finite numbers, found %g at %zu",
+                        name, (double)block[t->offset + j], j);
   }
   return FM_OK;
 }
@@ -220,7 +229,8 @@ static fm_status read_parts(input *in) {
   FMI_TRY(read_net(in));
   FMI_TRY(read_path_and_prior(in));
   FMI_TRY(check_count(in));
-  FMI_TRY(read_normaliser(in, "normaliser.shift", "normaliser.scale", in->parts.net->dim, &in->parts.normaliser));
+  FMI_TRY(
+      read_normaliser(in, "normaliser.shift", "normaliser.scale", in->parts.net->dim, &in->parts.normaliser));
   FMI_TRY(read_normaliser(in, "cond_normaliser.shift", "cond_normaliser.scale", in->parts.net->cond_dim,
                           &in->parts.cond_normaliser));
   FMI_TRY(read_block(in, "weights", NULL));
@@ -236,7 +246,8 @@ static fm_status read_weights(const input *in, fm_model *m) {
     size_t n = sizeof note_prefix - 1;
     if (strncmp(p->key, note_prefix, n) != 0) continue;
     if (strlen(p->key + n) < 1 || strlen(p->key + n) > 64 || strlen(p->value) > 4096)
-      return fmi_fail(in->err, FM_E_FORMAT, "metadata '%s': expected a key of 1 to 64 and a text of at most 4096 bytes",
+      return fmi_fail(in->err, FM_E_FORMAT,
+                      "metadata '%s': expected a key of 1 to 64 and a text of at most 4096 bytes",
                       fmi_shown((char[FMI_SHOWN]){0}, p->key));
     FMI_TRY(fmi_model_add_note(m, p->key + n, p->value, in->err));
   }

@@ -59,9 +59,11 @@ fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t 
 
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err) {
   const char *text = fmi_safetensors_pair(st, "flowmatch.format");
-  if (text == NULL) return fmi_fail(err, FM_E_FORMAT, "expected a flowmatch %s, found another safetensors file", content);
+  if (text == NULL)
+    return fmi_fail(err, FM_E_FORMAT, "expected a flowmatch %s, found another safetensors file", content);
   if (strcmp(text, FMI_FORMAT_VERSION) != 0)
-    return fmi_fail(err, FM_E_UNSUPPORTED, "flowmatch.format: expected '%s', found '%s'; a newer library wrote it",
+    return fmi_fail(err, FM_E_UNSUPPORTED,
+                    "flowmatch.format: expected '%s', found '%s'; a newer library wrote it",
                     FMI_FORMAT_VERSION, fmi_shown((char[FMI_SHOWN]){0}, text));
   FMI_TRY(fmi_spec_get(st, "flowmatch.content", &text, err));
   if (strcmp(text, content) == 0) return FM_OK;
@@ -87,12 +89,13 @@ static void shape_text(char out[96], const uint64_t *shape, uint32_t rank) {
     used += (size_t)snprintf(out + used, 96 - used, "%s%llu", i ? "x" : "", (unsigned long long)shape[i]);
 }
 
-fm_status fmi_tensor_get(const fmi_safetensors *st, const char *name, fmi_dtype dtype, const uint64_t shape[3],
-                         const void **data, fmi_error *err) {
+fm_status fmi_tensor_get(const fmi_safetensors *st, const char *name, fmi_dtype dtype,
+                         const uint64_t shape[3], const void **data, fmi_error *err) {
   const fmi_tensor *t = fmi_safetensors_tensor(st, name);
   if (t == NULL) return fmi_fail(err, FM_E_FORMAT, "tensor '%s': expected it, found none", name);
   fmi_tensor expected = fmi_tensor_on(name, dtype, NULL, shape);
-  if (t->dtype == dtype && t->rank == expected.rank && memcmp(t->shape, expected.shape, sizeof t->shape) == 0) {
+  if (t->dtype == dtype && t->rank == expected.rank &&
+      memcmp(t->shape, expected.shape, sizeof t->shape) == 0) {
     *data = t->data;
     return FM_OK;
   }

@@ -72,9 +72,7 @@ void fmi_blas_query(fmi_blas_info *info) {
   info->threads = 0;
 }
 
-bool fmi_blas_make_serial(void) {
-  return false;
-}
+bool fmi_blas_make_serial(void) { return false; }
 
 #endif
 

@@ -40,9 +40,7 @@ FMI_INLINE vec vec_load(const real *x) {
   memcpy(&v, x, sizeof v);
   return v;
 }
-FMI_INLINE void vec_store(real *x, vec v) {
-  memcpy(x, &v, sizeof v);
-}
+FMI_INLINE void vec_store(real *x, vec v) { memcpy(x, &v, sizeof v); }
 
 /* rows and panels are constants in every call: each is a kernel of its own, with its sums in registers. */
 FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
@@ -84,9 +82,7 @@ FMI_INLINE void tile_of(const tile *t, const size_t rows, const size_t panels) {
 }
 
 /* Panels of a tile with few rows: together enough independent chains to hide the latency of one. */
-static inline size_t widest(size_t rows) {
-  return fmi_min(4, FMI_MR / rows);
-}
+static inline size_t widest(size_t rows) { return fmi_min(4, FMI_MR / rows); }
 
 static void run_tile(const tile *t, size_t rows, size_t panels) {
   switch (rows * 8 + panels) {

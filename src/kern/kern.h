@@ -33,10 +33,10 @@ typedef struct fmi_gemm {
 
 typedef struct fmi_adamw {
   real beta1, beta2, epsilon;
-  real step_size;   /* rate / (1 - beta1^step) */
-  real correction;  /* 1 / sqrt(1 - beta2^step) */
-  real decay;       /* rate * weight_decay */
-  real grad_scale;  /* clipping */
+  real step_size;  /* rate / (1 - beta1^step) */
+  real correction; /* 1 / sqrt(1 - beta2^step) */
+  real decay;      /* rate * weight_decay */
+  real grad_scale; /* clipping */
 } fmi_adamw;
 
 typedef struct fmi_kernels {
@@ -55,7 +55,8 @@ typedef struct fmi_kernels {
   void (*act_d[FMI_N_ACT])(real *dx, const real *dy, const real *x, size_t n);
   /* y = act(x), d = act'(x), which share most of their work; d may be x. */
   void (*act_both[FMI_N_ACT])(real *y, real *d, const real *x, size_t n);
-  void (*sincos)(real *s, real *c, const real *x, size_t n); /* |x| <= 2e4, to 2 units in the last place of 1 */
+  void (*sincos)(real *s, real *c, const real *x,
+                 size_t n); /* |x| <= 2e4, to 2 units in the last place of 1 */
   /* Standard normals from 2 * ceil(n / 2) random words: pairs by Box-Muller (1958). */
   void (*normal)(real *out, const uint32_t *words, size_t n);
   void (*add)(real *y, const real *x, size_t n);                    /* y += x */
@@ -77,9 +78,7 @@ typedef struct fmi_kernels {
   double (*sum_squares)(const real *x, size_t n);
 } fmi_kernels;
 
-static inline size_t fmi_packed_count(size_t k, size_t n) {
-  return fmi_mul_size(fmi_round_up(n, FMI_NR), k);
-}
+static inline size_t fmi_packed_count(size_t k, size_t n) { return fmi_mul_size(fmi_round_up(n, FMI_NR), k); }
 
 /* The table for FM_ISA_..., or NULL if this machine or build lacks it. FM_ISA_AUTO: the best. */
 const fmi_kernels *fmi_kernels_get(uint32_t isa);
@@ -92,6 +91,6 @@ typedef struct fmi_blas_info {
 void fmi_blas_query(fmi_blas_info *info);
 bool fmi_blas_make_serial(void); /* process-wide; false if it can't be done */
 /* C[m][n] = op(A) op(B) + (accumulate ? C : 0); row-major, leading dimensions lda, ldb, ldc. */
-void fmi_blas_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a, size_t lda,
-                   const real *b, size_t ldb, bool accumulate, real *c, size_t ldc);
+void fmi_blas_gemm(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k, const real *a,
+                   size_t lda, const real *b, size_t ldb, bool accumulate, real *c, size_t ldc);
 #endif

@@ -10,12 +10,8 @@
 /* 6 x 16 sums are 12 of the 16 registers; the other four hold operands. */
 #define FMI_MR 6
 typedef __m256 vec;
-FMI_INLINE vec vec_splat(float x) {
-  return _mm256_set1_ps(x);
-}
-FMI_INLINE vec vec_mad(vec a, vec b, vec c) {
-  return _mm256_fmadd_ps(a, b, c);
-}
+FMI_INLINE vec vec_splat(float x) { return _mm256_set1_ps(x); }
+FMI_INLINE vec vec_mad(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 #include "kern/gemm.inc.h"
 
 /* An 8 x 8 transposition: rows of `from` become columns of `to`. */

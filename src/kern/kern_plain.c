@@ -6,13 +6,9 @@
 #define FMI_MR 2
 typedef real vec __attribute__((vector_size(16)));
 #ifdef FMI_DOUBLE
-FMI_INLINE vec vec_splat(real x) {
-  return (vec){x, x};
-}
+FMI_INLINE vec vec_splat(real x) { return (vec){x, x}; }
 #else
-FMI_INLINE vec vec_splat(real x) {
-  return (vec){x, x, x, x};
-}
+FMI_INLINE vec vec_splat(real x) { return (vec){x, x, x, x}; }
 #endif
 FMI_INLINE vec vec_mad(vec a, vec b, vec c) {
   for (size_t i = 0; i < sizeof(vec) / sizeof(real); i++) c[i] = mad(a[i], b[i], c[i]);

@@ -20,9 +20,7 @@
 
 #define FMI_FAR fmi_kern_limits.far
 
-FMI_INLINE real identity_1(real x) {
-  return x;
-}
+FMI_INLINE real identity_1(real x) { return x; }
 FMI_INLINE real identity_d1(real x) {
   (void)x;
   return 1;
@@ -70,28 +68,18 @@ FMI_INLINE real gelu_tanh_d1(real x) {
 FMI_INLINE real selu_1(real x) {
   return x > 0 ? FMI_SELU_SCALE * x : FMI_SELU_SCALE_ALPHA * expm1_negative(x);
 }
-FMI_INLINE real selu_d1(real x) {
-  return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_between(x);
-}
+FMI_INLINE real selu_d1(real x) { return x > 0 ? FMI_SELU_SCALE : FMI_SELU_SCALE_ALPHA * exp_between(x); }
 
-FMI_INLINE real elu_1(real x) {
-  return x > 0 ? x : expm1_negative(x);
-}
-FMI_INLINE real elu_d1(real x) {
-  return x > 0 ? 1 : exp_between(x);
-}
+FMI_INLINE real elu_1(real x) { return x > 0 ? x : expm1_negative(x); }
+FMI_INLINE real elu_d1(real x) { return x > 0 ? 1 : exp_between(x); }
 
 FMI_INLINE real tanh_d1(real x) {
   real e = exp_between(-2 * magnitude(x));
   return 4 * e / ((1 + e) * (1 + e));
 }
 
-FMI_INLINE real relu_1(real x) {
-  return x < 0 ? 0 : x;
-}
-FMI_INLINE real relu_d1(real x) {
-  return x > 0 ? 1 : 0;
-}
+FMI_INLINE real relu_1(real x) { return x < 0 ? 0 : x; }
+FMI_INLINE real relu_d1(real x) { return x > 0 ? 1 : 0; }
 
 /* tanh(log(1 + e)) = w / (w + 2), w = e (e + 2), e = exp(x), which is clamped before e^2 overflows. */
 FMI_INLINE real mish_1(real x) {
@@ -108,9 +96,7 @@ FMI_INLINE real mish_d1(real x) {
 }
 
 #define FMI_ACTIVATION(name)                                                                                 \
-  static void act_##name(real *y, const real *x, size_t n) {                                                 \
-    FMI_EACH(i, n) y[i] = name##_1(x[i]);                                                                    \
-  }                                                                                                          \
+  static void act_##name(real *y, const real *x, size_t n) { FMI_EACH(i, n) y[i] = name##_1(x[i]); }         \
   static void act_##name##_d(real *dx, const real *dy, const real *x, size_t n) {                            \
     FMI_EACH(i, n) dx[i] = dy[i] * name##_d1(x[i]);                                                          \
   }                                                                                                          \
@@ -153,12 +139,8 @@ static void normal(real *restrict out, const uint32_t *restrict words, size_t n)
 
 /* ---- arithmetic ----------------------------------------------------------------------------------- */
 
-static void add(real *y, const real *x, size_t n) {
-  FMI_EACH(i, n) y[i] += x[i];
-}
-static void mul(real *y, const real *a, const real *b, size_t n) {
-  FMI_EACH(i, n) y[i] = a[i] * b[i];
-}
+static void add(real *y, const real *x, size_t n) { FMI_EACH(i, n) y[i] += x[i]; }
+static void mul(real *y, const real *a, const real *b, size_t n) { FMI_EACH(i, n) y[i] = a[i] * b[i]; }
 static void mul_add(real *y, const real *a, const real *b, size_t n) {
   FMI_EACH(i, n) y[i] = mad(a[i], b[i], y[i]);
 }

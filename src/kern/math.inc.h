@@ -18,60 +18,34 @@
 /* a * b + c, in one rounding where the machine does that at full speed. */
 #ifdef FMI_DOUBLE
 #if defined(__FMA__) || defined(FP_FAST_FMA)
-FMI_INLINE real mad(real a, real b, real c) {
-  return fma(a, b, c);
-}
+FMI_INLINE real mad(real a, real b, real c) { return fma(a, b, c); }
 #else
-FMI_INLINE real mad(real a, real b, real c) {
-  return a * b + c;
-}
+FMI_INLINE real mad(real a, real b, real c) { return a * b + c; }
 #endif
-FMI_INLINE real root(real x) {
-  return sqrt(x);
-}
-FMI_INLINE real magnitude(real x) {
-  return fabs(x);
-}
+FMI_INLINE real root(real x) { return sqrt(x); }
+FMI_INLINE real magnitude(real x) { return fabs(x); }
 #else
 #if defined(__FMA__) || defined(FP_FAST_FMAF)
-FMI_INLINE real mad(real a, real b, real c) {
-  return fmaf(a, b, c);
-}
+FMI_INLINE real mad(real a, real b, real c) { return fmaf(a, b, c); }
 #else
-FMI_INLINE real mad(real a, real b, real c) {
-  return a * b + c;
-}
+FMI_INLINE real mad(real a, real b, real c) { return a * b + c; }
 #endif
-FMI_INLINE real root(real x) {
-  return sqrtf(x);
-}
-FMI_INLINE real magnitude(real x) {
-  return fabsf(x);
-}
+FMI_INLINE real root(real x) { return sqrtf(x); }
+FMI_INLINE real magnitude(real x) { return fabsf(x); }
 #endif
 
 /* Comparisons that are false for NaN, in this order, let NaN through. */
-FMI_INLINE real at_least(real x, real low) {
-  return x < low ? low : x;
-}
-FMI_INLINE real at_most(real x, real high) {
-  return x > high ? high : x;
-}
+FMI_INLINE real at_least(real x, real low) { return x < low ? low : x; }
+FMI_INLINE real at_most(real x, real high) { return x > high ? high : x; }
 
 #ifdef FMI_DOUBLE
 
-FMI_INLINE real exp_1(real x) {
-  return exp(x);
-}
+FMI_INLINE real exp_1(real x) { return exp(x); }
 FMI_INLINE real exp_between(real x) {
   return exp(at_least(at_most(x, fmi_kern_limits.near_high), fmi_kern_limits.near_low));
 }
-FMI_INLINE real expm1_negative(real x) {
-  return expm1(x);
-}
-FMI_INLINE real tanh_1(real x) {
-  return tanh(x);
-}
+FMI_INLINE real expm1_negative(real x) { return expm1(x); }
+FMI_INLINE real tanh_1(real x) { return tanh(x); }
 FMI_INLINE real normal_tail(real x, real bell) {
   (void)bell;
   return 0.5 * erfc(x * 0.70710678118654752440);
@@ -83,9 +57,7 @@ FMI_INLINE void sincos_1(real x, real *s, real *c) {
 }
 
 /* Box-Muller: the radius from one word, the angle from another. */
-FMI_INLINE real normal_radius(uint32_t word) {
-  return sqrt(-2 * log(((double)word + 1) * 0x1p-32));
-}
+FMI_INLINE real normal_radius(uint32_t word) { return sqrt(-2 * log(((double)word + 1) * 0x1p-32)); }
 FMI_INLINE void normal_angle(uint32_t word, real *s, real *c) {
   sincos_1((double)word * (6.28318530717958647693 * 0x1p-32), s, c);
 }
@@ -108,9 +80,7 @@ FMI_INLINE float float_of(uint32_t bits) {
 #define FMI_ROUNDER 12582912.0f
 
 /* 2^n for -126 <= n <= 127. */
-FMI_INLINE float power_of_two(int32_t n) {
-  return float_of(((uint32_t)n + 127) << 23);
-}
+FMI_INLINE float power_of_two(int32_t n) { return float_of(((uint32_t)n + 127) << 23); }
 
 /* x = n ln 2 + r: returns exp(r) - 1 by its Taylor-like minimax polynomial (Cephes expf), |r| <= .35. ln 2 is
    split so that n times its upper part is exact. */

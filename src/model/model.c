@@ -5,26 +5,28 @@
 
 static fm_status check_parts(const fmi_parts *p, fmi_error *err) {
   if (p->normaliser->dim != p->net->dim)
-    return fmi_fail(err, FM_E_MISMATCH, "normaliser: expected %zu columns as the net has, found %zu", p->net->dim,
-                    p->normaliser->dim);
+    return fmi_fail(err, FM_E_MISMATCH, "normaliser: expected %zu columns as the net has, found %zu",
+                    p->net->dim, p->normaliser->dim);
   if (p->cond_normaliser->dim != p->net->cond_dim)
     return fmi_fail(err, FM_E_MISMATCH, "cond_normaliser: expected %zu columns as the net has, found %zu",
                     p->net->cond_dim, p->cond_normaliser->dim);
   if (p->prior->kind == FM_PRIOR_ROWS && p->prior->dim != p->net->dim)
-    return fmi_fail(err, FM_E_MISMATCH, "prior: expected rows of %zu columns as the net has, found %zu", p->net->dim,
-                    p->prior->dim);
+    return fmi_fail(err, FM_E_MISMATCH, "prior: expected rows of %zu columns as the net has, found %zu",
+                    p->net->dim, p->prior->dim);
   return FM_OK;
 }
 
 fm_status fmi_parts_hold(fmi_memory *memory, fmi_parts *p, fmi_error *err) {
   fmi_retain(p->net);
-  p->path = p->path ? fmi_retain(p->path)
-                    : fmi_path_new(memory, fmi_schedule_by_kind(FM_PATH_CONDOT), NULL, err);
+  p->path =
+      p->path ? fmi_retain(p->path) : fmi_path_new(memory, fmi_schedule_by_kind(FM_PATH_CONDOT), NULL, err);
   p->prior = p->prior ? fmi_retain(p->prior) : fmi_prior_new(memory, FM_PRIOR_GAUSSIAN, err);
-  p->normaliser = p->normaliser ? fmi_retain(p->normaliser) : fmi_normaliser_identity(memory, p->net->dim, err);
-  p->cond_normaliser =
-      p->cond_normaliser ? fmi_retain(p->cond_normaliser) : fmi_normaliser_identity(memory, p->net->cond_dim, err);
-  fm_status status = p->path && p->prior && p->normaliser && p->cond_normaliser ? check_parts(p, err) : FM_E_NOMEM;
+  p->normaliser =
+      p->normaliser ? fmi_retain(p->normaliser) : fmi_normaliser_identity(memory, p->net->dim, err);
+  p->cond_normaliser = p->cond_normaliser ? fmi_retain(p->cond_normaliser)
+                                          : fmi_normaliser_identity(memory, p->net->cond_dim, err);
+  fm_status status =
+      p->path && p->prior && p->normaliser && p->cond_normaliser ? check_parts(p, err) : FM_E_NOMEM;
   if (status != FM_OK) fmi_parts_release(p);
   return status;
 }

@@ -43,16 +43,17 @@ struct fm_prior {
 };
 
 fm_prior *fmi_prior_new(fmi_memory *memory, uint32_t kind, fmi_error *err);
-fm_prior *fmi_prior_new_rows(fmi_memory *memory, const float *rows_f32, const double *rows_f64, size_t n, size_t dim,
-                             fmi_error *err);
+fm_prior *fmi_prior_new_rows(fmi_memory *memory, const float *rows_f32, const double *rows_f64, size_t n,
+                             size_t dim, fmi_error *err);
 /* Rows first_row .. of the source that seed names, normalised: z [n][dim]. scratch: fmi_prior_scratch bytes. */
-fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels, uint64_t seed,
-                         uint64_t first_row, size_t n, size_t dim, double *z, void *scratch, fmi_error *err);
+fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
+                         uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *z, void *scratch,
+                         fmi_error *err);
 size_t fmi_prior_scratch(size_t dim);
 
 /* Standard normals of a row: z [n]. scratch as above, for n. */
-void fmi_normals(const fmi_kernels *kernels, uint64_t seed, uint32_t stream, uint64_t row, size_t n, double *z,
-                 void *scratch);
+void fmi_normals(const fmi_kernels *kernels, uint64_t seed, uint32_t stream, uint64_t row, size_t n,
+                 double *z, void *scratch);
 
 /* ---- model ---------------------------------------------------------------------------------------- */
 

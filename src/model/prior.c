@@ -17,8 +17,8 @@ fm_prior *fmi_prior_new(fmi_memory *memory, uint32_t kind, fmi_error *err) {
   return prior;
 }
 
-fm_prior *fmi_prior_new_rows(fmi_memory *memory, const float *rows_f32, const double *rows_f64, size_t n, size_t dim,
-                             fmi_error *err) {
+fm_prior *fmi_prior_new_rows(fmi_memory *memory, const float *rows_f32, const double *rows_f64, size_t n,
+                             size_t dim, fmi_error *err) {
   fm_status status = rows_f64 ? fmi_check_finite_f64("rows", rows_f64, n, dim, err)
                               : fmi_check_finite_f32("rows", rows_f32, n, dim, err);
   if (status != FM_OK) return NULL;
@@ -42,8 +42,8 @@ size_t fmi_prior_scratch(size_t dim) {
   return arena.used;
 }
 
-void fmi_normals(const fmi_kernels *kernels, uint64_t seed, uint32_t stream, uint64_t row, size_t n, double *z,
-                 void *scratch) {
+void fmi_normals(const fmi_kernels *kernels, uint64_t seed, uint32_t stream, uint64_t row, size_t n,
+                 double *z, void *scratch) {
   fmi_arena arena = {scratch, 0};
   uint32_t *words = fmi_arena_take(&arena, fmi_add_size(n, 4), sizeof *words);
   real *normals = fmi_arena_take(&arena, n, sizeof *normals);
@@ -52,22 +52,24 @@ void fmi_normals(const fmi_kernels *kernels, uint64_t seed, uint32_t stream, uin
   for (size_t j = 0; j < n; j++) z[j] = normals[j];
 }
 
-static fm_status ask_caller(const fm_prior *prior, const fm_normaliser *norm, uint64_t seed, uint64_t first_row,
-                            size_t n, size_t dim, double *z, fmi_error *err) {
-  fm_prior_request request = {.struct_size = sizeof request, .seed = seed, .first_row = first_row, .n = n, .dim = dim,
-                              .x0 = z};
+static fm_status ask_caller(const fm_prior *prior, const fm_normaliser *norm, uint64_t seed,
+                            uint64_t first_row, size_t n, size_t dim, double *z, fmi_error *err) {
+  fm_prior_request request = {
+      .struct_size = sizeof request, .seed = seed, .first_row = first_row, .n = n, .dim = dim, .x0 = z};
   int32_t answer = prior->fn(prior->user, &request);
-  if (answer != 0) return fmi_fail(err, FM_E_CALLBACK, "prior: the caller's function returned %d", (int)answer);
+  if (answer != 0)
+    return fmi_fail(err, FM_E_CALLBACK, "prior: the caller's function returned %d", (int)answer);
   for (size_t i = 0; i < n * dim; i++)
     if (!isfinite(z[i]))
-      return fmi_fail(err, FM_E_NONFINITE, "prior: the caller's function wrote %g to row %llu, column %zu", z[i],
-                      (unsigned long long)(first_row + i / dim), i % dim);
+      return fmi_fail(err, FM_E_NONFINITE, "prior: the caller's function wrote %g to row %llu, column %zu",
+                      z[i], (unsigned long long)(first_row + i / dim), i % dim);
   fmi_normalise(norm, z, n, z);
   return FM_OK;
 }
 
-fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels, uint64_t seed,
-                         uint64_t first_row, size_t n, size_t dim, double *z, void *scratch, fmi_error *err) {
+fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
+                         uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *z, void *scratch,
+                         fmi_error *err) {
   if (prior->kind == FM_PRIOR_CALLBACK) return ask_caller(prior, norm, seed, first_row, n, dim, z, err);
   for (size_t i = 0; i < n; i++) {
     if (prior->kind == FM_PRIOR_GAUSSIAN) {

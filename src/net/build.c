@@ -19,7 +19,8 @@ static bool grow(fmi_builder *b, void **table, size_t count, size_t *capacity, s
   return true;
 }
 
-static void add_tensor(fmi_builder *b, const char *name, const char *suffix, size_t offset, const uint64_t shape[3]) {
+static void add_tensor(fmi_builder *b, const char *name, const char *suffix, size_t offset,
+                       const uint64_t shape[3]) {
   fm_net *net = b->net;
   if (!grow(b, (void **)&net->tensors, net->n_tensors, &b->tensor_capacity, sizeof *net->tensors)) return;
   fmi_net_tensor *t = &net->tensors[net->n_tensors++];
@@ -42,14 +43,22 @@ static void name_parameters(fmi_builder *b, const fmi_node *node, const char *na
   }
 }
 
-size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, size_t n_inputs, fmi_build extra) {
+size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, size_t n_inputs,
+                      fmi_build extra) {
   fm_net *net = b->net;
-  if (b->status != FM_OK || !grow(b, (void **)&net->nodes, net->n_nodes, &b->node_capacity, sizeof *net->nodes))
+  if (b->status != FM_OK ||
+      !grow(b, (void **)&net->nodes, net->n_nodes, &b->node_capacity, sizeof *net->nodes))
     return 0;
   fmi_node *node = &net->nodes[net->n_nodes];
-  *node = (fmi_node){.op = op, .n_inputs = n_inputs, .attribute = {extra.attribute[0], extra.attribute[1]},
-                     .table_rows = extra.table_rows, .activation = extra.activation, .gain = extra.gain,
-                     .constants = net->frequencies, .custom = &net->custom, .params = net->n_params};
+  *node = (fmi_node){.op = op,
+                     .n_inputs = n_inputs,
+                     .attribute = {extra.attribute[0], extra.attribute[1]},
+                     .table_rows = extra.table_rows,
+                     .activation = extra.activation,
+                     .gain = extra.gain,
+                     .constants = net->frequencies,
+                     .custom = &net->custom,
+                     .params = net->n_params};
   for (size_t j = 0; j < n_inputs; j++) {
     node->input[j] = inputs[j];
     node->in_shape[j] = net->nodes[inputs[j]].shape;
@@ -64,9 +73,11 @@ size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, si
   return net->n_nodes++;
 }
 
-size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activation, double gain, const char *name) {
-  return fmi_build_node(b, &fmi_op_linear, &input, 1,
-                        (fmi_build){.name = name, .attribute = {out}, .activation = activation, .gain = gain});
+size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activation, double gain,
+                        const char *name) {
+  return fmi_build_node(
+      b, &fmi_op_linear, &input, 1,
+      (fmi_build){.name = name, .attribute = {out}, .activation = activation, .gain = gain});
 }
 
 static size_t joined(fmi_builder *b, size_t first, size_t second) {
@@ -81,7 +92,8 @@ size_t fmi_build_conditions(fmi_builder *b, size_t first) {
   for (size_t k = 0; k < net->n_class_columns; k++) {
     char name[32];
     snprintf(name, sizeof name, "classes.%zu", k);
-    fmi_build table = {.name = name, .attribute = {net->options.class_features, k},
+    fmi_build table = {.name = name,
+                       .attribute = {net->options.class_features, k},
                        .table_rows = (size_t)net->n_classes[k] + 1};
     c = joined(b, c, fmi_build_node(b, &fmi_op_embed, NULL, 0, table));
   }

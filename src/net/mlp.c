@@ -17,4 +17,5 @@ static size_t build(fmi_builder *b, const fm_net_options *o) {
   return fmi_build_linear(b, h, b->net->dim, 0, 0, name);
 }
 
-const fmi_architecture fmi_architecture_mlp = {.kind = FM_NET_MLP, .name = "mlp", .default_depth = 4, .build = build};
+const fmi_architecture fmi_architecture_mlp = {
+    .kind = FM_NET_MLP, .name = "mlp", .default_depth = 4, .build = build};

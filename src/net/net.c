@@ -61,7 +61,8 @@ static fm_status check_sizes(size_t dim, const uint32_t *n_classes, size_t n_cla
     return fmi_fail(err, FM_E_INVALID, "n_classes: expected %zu numbers, found NULL", n_class_columns);
   for (size_t k = 0; k < n_class_columns; k++)
     if (n_classes[k] < 1 || n_classes[k] > INT32_MAX)
-      return fmi_fail(err, FM_E_INVALID, "n_classes[%zu]: expected 1 to 2^31 - 1, found %u", k, (unsigned)n_classes[k]);
+      return fmi_fail(err, FM_E_INVALID, "n_classes[%zu]: expected 1 to 2^31 - 1, found %u", k,
+                      (unsigned)n_classes[k]);
   return FM_OK;
 }
 
@@ -88,7 +89,8 @@ static fm_status fill_options(fm_net *net, const fm_net_options *given, fmi_erro
   if (o->kind == 0) o->kind = FM_NET_RESMLP;
   net->architecture = fmi_architecture_by_kind(o->kind);
   if (net->architecture == NULL)
-    return fmi_fail(err, FM_E_UNSUPPORTED, "net_options.kind: expected a FM_NET_ constant, found %u", (unsigned)o->kind);
+    return fmi_fail(err, FM_E_UNSUPPORTED, "net_options.kind: expected a FM_NET_ constant, found %u",
+                    (unsigned)o->kind);
   if (o->activation == 0) o->activation = FM_ACT_SILU;
   if (o->activation >= FMI_N_ACT)
     return fmi_fail(err, FM_E_UNSUPPORTED, "net_options.activation: expected a FM_ACT_ constant, found %u",
@@ -101,7 +103,8 @@ static fm_status fill_options(fm_net *net, const fm_net_options *given, fmi_erro
     return fmi_fail(err, FM_E_INVALID, "net_options.depth: expected 1 to 4096, found %u", (unsigned)o->depth);
   if (o->time_features == 0) o->time_features = 64;
   if (o->time_features > 65536 || (o->time_features > 0 && o->time_features % 2 != 0))
-    return fmi_fail(err, FM_E_INVALID, "net_options.time_features: expected an even number up to 65536, found %d",
+    return fmi_fail(err, FM_E_INVALID,
+                    "net_options.time_features: expected an even number up to 65536, found %d",
                     (int)o->time_features);
   if (o->class_features == 0) o->class_features = 32;
   if (o->class_features > 65536)
@@ -119,12 +122,14 @@ static fm_status set_frequencies(fm_net *net, fmi_error *err) {
 }
 
 static fmi_builder builder_of(fm_net *net, fmi_error *err) {
-  return (fmi_builder){.net = net, .err = err,
-                       .sizes = {.dim = net->dim, .n_class_columns = net->n_class_columns, .cond_dim = net->cond_dim}};
+  return (fmi_builder){
+      .net = net,
+      .err = err,
+      .sizes = {.dim = net->dim, .n_class_columns = net->n_class_columns, .cond_dim = net->cond_dim}};
 }
 
-fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns, size_t cond_dim,
-                    const fm_net_options *options, fmi_error *err) {
+fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
+                    size_t cond_dim, const fm_net_options *options, fmi_error *err) {
   fm_net *net = new_net(memory, dim, n_classes, n_class_columns, cond_dim, err);
   if (net == NULL) return NULL;
   if (fill_options(net, options, err) == FM_OK && set_frequencies(net, err) == FM_OK) {

@@ -47,8 +47,8 @@ struct fm_net {
 };
 
 /* Creates a net from options that may hold zeros. n_classes may be NULL where n_class_columns is 0. */
-fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns, size_t cond_dim,
-                    const fm_net_options *options, fmi_error *err);
+fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
+                    size_t cond_dim, const fm_net_options *options, fmi_error *err);
 fm_net *fmi_net_new_custom(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
                            size_t cond_dim, const fmi_custom *custom, fmi_error *err);
 fm_status fmi_net_init(const fm_net *net, uint64_t seed, real *params, fmi_error *err);
@@ -72,8 +72,10 @@ typedef struct fmi_build {
   double gain;
 } fmi_build;
 
-size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, size_t n_inputs, fmi_build extra);
-size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activation, double gain, const char *name);
+size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, size_t n_inputs,
+                      fmi_build extra);
+size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activation, double gain,
+                        const char *name);
 /* Time features, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX: nothing). */
 size_t fmi_build_conditions(fmi_builder *b, size_t first);
 
@@ -119,8 +121,8 @@ typedef struct fmi_plan {
 #define FMI_TILE 48u
 
 /* batch is 0 unless FMI_WANT_GRAD. use_blas: large products may go there. */
-fmi_plan *fmi_plan_new(fmi_memory *memory, const fm_net *net, const fmi_kernels *kernels, uint32_t wants, size_t tile,
-                       size_t batch, bool use_blas, fmi_error *err);
+fmi_plan *fmi_plan_new(fmi_memory *memory, const fm_net *net, const fmi_kernels *kernels, uint32_t wants,
+                       size_t tile, size_t batch, bool use_blas, fmi_error *err);
 void fmi_plan_free(fmi_plan *plan);
 /* Packs node i's weights out of the parameter block. */
 void fmi_plan_pack_node(const fmi_plan *plan, size_t i, const real *params, real *packed);
@@ -143,16 +145,19 @@ fmi_workspace fmi_workspace_take(fmi_arena *arena, const fmi_plan *plan);
 
 /* Forward over n <= tile rows, which are rows first .. of the batch. rows points at the first of them. With
    FMI_WANT_TANGENT also the tangents. The output is at fmi_run_output, its tangent at fmi_run_tangent. */
-fm_status fmi_run_forward(const fmi_plan *plan, const fmi_weights *weights, const fmi_rows *rows, size_t first,
-                          size_t n, const fmi_workspace *work, real *batch_block, fmi_error *err);
-const real *fmi_run_output(const fmi_plan *plan, size_t first, const fmi_workspace *work, const real *batch_block);
+fm_status fmi_run_forward(const fmi_plan *plan, const fmi_weights *weights, const fmi_rows *rows,
+                          size_t first, size_t n, const fmi_workspace *work, real *batch_block,
+                          fmi_error *err);
+const real *fmi_run_output(const fmi_plan *plan, size_t first, const fmi_workspace *work,
+                           const real *batch_block);
 const real *fmi_run_tangent(const fmi_plan *plan, const fmi_workspace *work);
 /* Where the caller puts the gradient of the output between forward and backward. */
 real *fmi_run_d_output(const fmi_plan *plan, size_t first, const fmi_workspace *work, real *batch_block);
-fm_status fmi_run_backward(const fmi_plan *plan, const fmi_weights *weights, const fmi_rows *rows, size_t first,
-                           size_t n, const fmi_workspace *work, real *batch_block, fmi_error *err);
+fm_status fmi_run_backward(const fmi_plan *plan, const fmi_weights *weights, const fmi_rows *rows,
+                           size_t first, size_t n, const fmi_workspace *work, real *batch_block,
+                           fmi_error *err);
 /* Part i of the parameters' gradient over n rows of the batch; rows points at the batch's first row. Parts
    write disjoint pieces of grad. */
-fm_status fmi_run_grad(const fmi_plan *plan, size_t i, const fmi_weights *weights, const fmi_rows *rows, size_t n,
-                       const fmi_workspace *work, real *batch_block, real *grad, fmi_error *err);
+fm_status fmi_run_grad(const fmi_plan *plan, size_t i, const fmi_weights *weights, const fmi_rows *rows,
+                       size_t n, const fmi_workspace *work, real *batch_block, real *grad, fmi_error *err);
 #endif

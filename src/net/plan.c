@@ -96,7 +96,8 @@ static void mark_adds(fmi_plan *p) {
     }
 }
 
-static void add_buffer(fmi_plan *p, spans *s, fmi_buffer *buffer, size_t size, bool whole, size_t birth, size_t death) {
+static void add_buffer(fmi_plan *p, spans *s, fmi_buffer *buffer, size_t size, bool whole, size_t birth,
+                       size_t death) {
   buffer->size = size;
   buffer->whole = whole && (p->wants & FMI_WANT_GRAD);
   if (size == 0) return;
@@ -104,7 +105,8 @@ static void add_buffer(fmi_plan *p, spans *s, fmi_buffer *buffer, size_t size, b
     buffer->offset = p->batch_reals;
     p->batch_reals = fmi_add_size(p->batch_reals, aligned_reals(p->batch, size));
   } else {
-    s->list[s->n++] = (span){.buffer = buffer, .birth = birth, .death = death, .reals = aligned_reals(p->tile, size)};
+    s->list[s->n++] =
+        (span){.buffer = buffer, .birth = birth, .death = death, .reals = aligned_reals(p->tile, size)};
   }
 }
 
@@ -131,7 +133,8 @@ static void place_packed(fmi_plan *p, bool use_blas) {
     const fmi_node *node = &p->net->nodes[i];
     fmi_node_plan *np = &p->nodes[i];
     np->packed = np->packed_back = SIZE_MAX;
-    if (node->weight_out == 0 || (use_blas && node->weight_out * node->weight_in >= BLAS_MIN_WEIGHTS)) continue;
+    if (node->weight_out == 0 || (use_blas && node->weight_out * node->weight_in >= BLAS_MIN_WEIGHTS))
+      continue;
     np->packed = p->packed_reals;
     p->packed_reals = fmi_add_size(p->packed_reals, fmi_packed_count(node->weight_in, node->weight_out));
     if (!(p->wants & FMI_WANT_BACKWARD)) continue;
@@ -154,13 +157,17 @@ static void size_scratch(fmi_plan *p) {
   }
 }
 
-fmi_plan *fmi_plan_new(fmi_memory *memory, const fm_net *net, const fmi_kernels *kernels, uint32_t wants, size_t tile,
-                       size_t batch, bool use_blas, fmi_error *err) {
+fmi_plan *fmi_plan_new(fmi_memory *memory, const fm_net *net, const fmi_kernels *kernels, uint32_t wants,
+                       size_t tile, size_t batch, bool use_blas, fmi_error *err) {
   size_t n_parts = 0;
   for (size_t i = 0; i < net->n_nodes; i++) n_parts += net->nodes[i].grad_parts;
   fmi_plan *p = fmi_alloc(memory, 1, sizeof *p, err);
   if (p == NULL) return NULL;
-  *p = (fmi_plan){.memory = memory, .net = fmi_retain(net), .kernels = kernels, .wants = wants, .tile = tile,
+  *p = (fmi_plan){.memory = memory,
+                  .net = fmi_retain(net),
+                  .kernels = kernels,
+                  .wants = wants,
+                  .tile = tile,
                   .batch = batch};
   spans s = {.list = fmi_alloc(memory, 4 * net->n_nodes, sizeof *s.list, err)};
   p->nodes = s.list ? fmi_alloc(memory, net->n_nodes, sizeof *p->nodes, err) : NULL;

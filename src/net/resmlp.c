@@ -14,8 +14,8 @@
 /* Every block reads c through a product of 3 width outputs: a narrow c keeps steering a small part of the cost. */
 static size_t condition_width(const fm_net_options *o) { return fmi_max(64, o->width / 4); }
 
-static size_t named_linear(fmi_builder *b, size_t input, size_t out, uint32_t act, double gain, const char *prefix,
-                           const char *suffix) {
+static size_t named_linear(fmi_builder *b, size_t input, size_t out, uint32_t act, double gain,
+                           const char *prefix, const char *suffix) {
   char name[48];
   snprintf(name, sizeof name, "%s.%s", prefix, suffix);
   return fmi_build_linear(b, input, out, act, gain, name);

@@ -10,7 +10,8 @@ typedef struct shared_loop {
 } shared_loop;
 
 static void report(shared_loop *s, size_t item, const fmi_error *err) {
-  while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {}
+  while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {
+  }
   if (item < s->failed_item) {
     s->failed_item = item;
     *s->err = *err;

@@ -6,7 +6,9 @@ static void setup(fmi_node *node, const fmi_rows *sizes) {
   node->shape = node->in_shape[0];
 }
 
-static size_t scratch(const fmi_node *node, size_t rows) { return fmi_mul_size(rows, fmi_shape_size(node->shape)); }
+static size_t scratch(const fmi_node *node, size_t rows) {
+  return fmi_mul_size(rows, fmi_shape_size(node->shape));
+}
 
 static size_t count(const fmi_call *c) { return c->rows * fmi_shape_size(c->node->shape); }
 
@@ -28,5 +30,11 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_activation = {.name = "activation", .n_inputs = 1, .setup = setup, .vjp_reads_in = true,
-                                  .scratch = scratch, .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_activation = {.name = "activation",
+                                  .n_inputs = 1,
+                                  .setup = setup,
+                                  .vjp_reads_in = true,
+                                  .scratch = scratch,
+                                  .forward = forward,
+                                  .vjp = vjp,
+                                  .jvp = jvp};

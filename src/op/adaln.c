@@ -33,7 +33,8 @@ static fm_status forward(const fmi_call *c) {
 }
 
 /* d = dy * (1 + scale), then through the normalisation. */
-static void through_norm(const fmi_call *c, real *dx, const real *dy, const real *scale, const real *norm, real rstd) {
+static void through_norm(const fmi_call *c, real *dx, const real *dy, const real *scale, const real *norm,
+                         real rstd) {
   size_t n = c->node->shape.channels;
   c->kernels->mul(dx, dy, scale, n);
   c->kernels->add(dx, dy, n);
@@ -81,5 +82,11 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_adaln = {.name = "adaln", .n_inputs = 2, .setup = setup, .vjp_reads_in = true, .scratch = scratch,
-                             .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_adaln = {.name = "adaln",
+                             .n_inputs = 2,
+                             .setup = setup,
+                             .vjp_reads_in = true,
+                             .scratch = scratch,
+                             .forward = forward,
+                             .vjp = vjp,
+                             .jvp = jvp};

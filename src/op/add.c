@@ -29,4 +29,5 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_add = {.name = "add", .n_inputs = 2, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_add = {
+    .name = "add", .n_inputs = 2, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};

@@ -39,5 +39,5 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_concat = {.name = "concat", .n_inputs = SIZE_MAX, .setup = setup, .forward = forward, .vjp = vjp,
-                              .jvp = jvp};
+const fmi_op fmi_op_concat = {
+    .name = "concat", .n_inputs = SIZE_MAX, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};

@@ -31,4 +31,5 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_cond = {.name = "cond", .n_inputs = 0, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_cond = {
+    .name = "cond", .n_inputs = 0, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};

@@ -23,7 +23,8 @@ static size_t scratch(const fmi_node *node, size_t rows) {
 
 /* Visits the unrolled matrix: u[l][c][tap] stands for x[l + tap - pad][c], or for padding. */
 static void unroll(const fmi_node *node, size_t rows, const real *x, real *u) {
-  size_t length = node->shape.length, channels = node->in_shape[0].channels, taps = node->attribute[1], pad = taps / 2;
+  size_t length = node->shape.length, channels = node->in_shape[0].channels, taps = node->attribute[1],
+         pad = taps / 2;
   for (size_t r = 0; r < rows; r++, x += length * channels)
     for (size_t l = 0; l < length; l++)
       for (size_t c = 0; c < channels; c++)
@@ -34,7 +35,8 @@ static void unroll(const fmi_node *node, size_t rows, const real *x, real *u) {
 }
 
 static void fold_add(const fmi_node *node, size_t rows, const real *u, real *x) {
-  size_t length = node->shape.length, channels = node->in_shape[0].channels, taps = node->attribute[1], pad = taps / 2;
+  size_t length = node->shape.length, channels = node->in_shape[0].channels, taps = node->attribute[1],
+         pad = taps / 2;
   for (size_t r = 0; r < rows; r++, x += length * channels)
     for (size_t l = 0; l < length; l++)
       for (size_t c = 0; c < channels; c++)
@@ -75,6 +77,13 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_conv1d = {
-    .name = "conv1d", .n_inputs = 1, .setup = setup, .grad_reads_in = true, .scratch = scratch, .forward = forward,
-    .vjp = vjp, .jvp = jvp, .grad = grad, .init = fmi_init_weights};
+const fmi_op fmi_op_conv1d = {.name = "conv1d",
+                              .n_inputs = 1,
+                              .setup = setup,
+                              .grad_reads_in = true,
+                              .scratch = scratch,
+                              .forward = forward,
+                              .vjp = vjp,
+                              .jvp = jvp,
+                              .grad = grad,
+                              .init = fmi_init_weights};

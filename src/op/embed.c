@@ -41,7 +41,8 @@ static fm_status grad(const fmi_call *c, size_t part) {
   return FM_OK;
 }
 
-static fm_status init(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params, fmi_error *err) {
+static fm_status init(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params,
+                      fmi_error *err) {
   fmi_node table = *node;
   table.weight_out = node->table_rows;
   table.weight_in = node->attribute[0];
@@ -49,5 +50,11 @@ static fm_status init(const fmi_node *node, uint64_t seed, uint64_t stream_row, 
   return fmi_init_weights(&table, seed, stream_row, params, err);
 }
 
-const fmi_op fmi_op_embed = {.name = "embed", .n_inputs = 0, .setup = setup, .forward = forward, .vjp = vjp,
-                             .jvp = jvp, .grad = grad, .init = init};
+const fmi_op fmi_op_embed = {.name = "embed",
+                             .n_inputs = 0,
+                             .setup = setup,
+                             .forward = forward,
+                             .vjp = vjp,
+                             .jvp = jvp,
+                             .grad = grad,
+                             .init = init};

@@ -38,5 +38,10 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_gated_add = {.name = "gated_add", .n_inputs = 3, .setup = setup, .vjp_reads_in = true,
-                                 .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_gated_add = {.name = "gated_add",
+                                 .n_inputs = 3,
+                                 .setup = setup,
+                                 .vjp_reads_in = true,
+                                 .forward = forward,
+                                 .vjp = vjp,
+                                 .jvp = jvp};

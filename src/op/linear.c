@@ -39,6 +39,13 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_linear = {
-    .name = "linear", .n_inputs = 1, .setup = setup, .grad_reads_in = true, .scratch = scratch, .forward = forward,
-    .vjp = vjp, .jvp = jvp, .grad = grad, .init = fmi_init_weights};
+const fmi_op fmi_op_linear = {.name = "linear",
+                              .n_inputs = 1,
+                              .setup = setup,
+                              .grad_reads_in = true,
+                              .scratch = scratch,
+                              .forward = forward,
+                              .vjp = vjp,
+                              .jvp = jvp,
+                              .grad = grad,
+                              .init = fmi_init_weights};

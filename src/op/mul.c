@@ -28,5 +28,10 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_mul = {.name = "mul", .n_inputs = 2, .setup = setup, .vjp_reads_in = true, .forward = forward,
-                           .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_mul = {.name = "mul",
+                           .n_inputs = 2,
+                           .setup = setup,
+                           .vjp_reads_in = true,
+                           .forward = forward,
+                           .vjp = vjp,
+                           .jvp = jvp};

@@ -28,20 +28,20 @@ typedef struct fmi_custom {
 typedef struct fmi_node {
   const fmi_op *op;
   size_t n_inputs;
-  size_t input[FMI_MAX_INPUTS];         /* node indices, all smaller than this node's */
+  size_t input[FMI_MAX_INPUTS]; /* node indices, all smaller than this node's */
   fmi_shape in_shape[FMI_MAX_INPUTS];
-  size_t attribute[2];                  /* what the operator says: outputs, kernel size, column ... */
-  size_t table_rows;                    /* embed: classes + 1 */
-  uint32_t activation;                  /* FM_ACT_... fused into the output, or 0 */
-  double gain;                          /* scale of the initial weights; 0: zeros */
-  const double *constants;              /* e.g. frequencies; owned by the net */
+  size_t attribute[2];     /* what the operator says: outputs, kernel size, column ... */
+  size_t table_rows;       /* embed: classes + 1 */
+  uint32_t activation;     /* FM_ACT_... fused into the output, or 0 */
+  double gain;             /* scale of the initial weights; 0: zeros */
+  const double *constants; /* e.g. frequencies; owned by the net */
   const fmi_custom *custom;
   /* from setup */
   fmi_shape shape;
-  size_t n_params, params;              /* count, and offset in the parameter block */
-  size_t weight_out, weight_in;         /* a weight matrix [weight_out][weight_in] leads the parameters */
-  size_t extra;                         /* reals per row that forward leaves for vjp and jvp */
-  size_t grad_parts;                    /* independent pieces of the parameter gradient */
+  size_t n_params, params;      /* count, and offset in the parameter block */
+  size_t weight_out, weight_in; /* a weight matrix [weight_out][weight_in] leads the parameters */
+  size_t extra;                 /* reals per row that forward leaves for vjp and jvp */
+  size_t grad_parts;            /* independent pieces of the parameter gradient */
 } fmi_node;
 
 /* What a row brings from outside. Arrays start at the first row of the call. */
@@ -69,7 +69,7 @@ typedef struct fmi_call {
   const real *packed_back;        /* W packed for dy W; NULL: use the BLAS */
   real *scratch;                  /* op->scratch(node, rows) reals */
   /* vjp and grad */
-  real *d_out; /* vjp may replace it, in place, by what grad needs */
+  real *d_out;                 /* vjp may replace it, in place, by what grad needs */
   real *d_in[FMI_MAX_INPUTS];  /* NULL: not wanted */
   bool add_in[FMI_MAX_INPUTS]; /* add to d_in instead of overwriting it */
   real *d_params;              /* grad: overwritten, piece by piece */
@@ -84,12 +84,12 @@ struct fmi_op {
   size_t n_inputs; /* FMI_MAX_INPUTS at the most; SIZE_MAX: 1 .. FMI_MAX_INPUTS */
   /* Fills what setup fills; sizes may come out as SIZE_MAX, which the net refuses. */
   void (*setup)(fmi_node *node, const fmi_rows *sizes);
-  bool vjp_reads_in;   /* vjp reads in[] */
-  bool grad_reads_in;  /* grad reads in[0] and d_out over the whole batch */
+  bool vjp_reads_in;                                    /* vjp reads in[] */
+  bool grad_reads_in;                                   /* grad reads in[0] and d_out over the whole batch */
   size_t (*scratch)(const fmi_node *node, size_t rows); /* NULL: none */
   fm_status (*forward)(const fmi_call *call);
   fm_status (*vjp)(const fmi_call *call);
-  fm_status (*jvp)(const fmi_call *call);             /* NULL: none; reads what forward left in out, extra */
+  fm_status (*jvp)(const fmi_call *call); /* NULL: none; reads what forward left in out, extra */
   fm_status (*grad)(const fmi_call *call, size_t part); /* NULL: no parameters */
   /* Initial parameters, from row stream_row of the initialisation noise. */
   fm_status (*init)(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params, fmi_error *err);
@@ -106,12 +106,15 @@ extern const size_t fmi_op_count;
 
 /* dst = src, or dst += src. */
 static inline void fmi_put(const fmi_kernels *kernels, bool add, real *dst, const real *src, size_t n) {
-  if (add) kernels->add(dst, src, n);
-  else if (dst != src) memcpy(dst, src, n * sizeof *dst);
+  if (add)
+    kernels->add(dst, src, n);
+  else if (dst != src)
+    memcpy(dst, src, n * sizeof *dst);
 }
 
 /* Normal weights of variance gain^2 / fan_in (LeCun et al. 1998), zero biases. */
-fm_status fmi_init_weights(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params, fmi_error *err);
+fm_status fmi_init_weights(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params,
+                           fmi_error *err);
 
 /* Products with a weight matrix, by own kernels or the BLAS; used by every operator that has one.
    y[m][out] = act(sum), sum = x[m][in] W^T + b; extra gets act'(sum), if it is wanted. */

@@ -12,7 +12,8 @@ const fmi_op *const fmi_op_list[] = {
 };
 const size_t fmi_op_count = FMI_COUNT(fmi_op_list);
 
-fm_status fmi_init_weights(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params, fmi_error *err) {
+fm_status fmi_init_weights(const fmi_node *node, uint64_t seed, uint64_t stream_row, real *params,
+                           fmi_error *err) {
   (void)err;
   size_t n = node->weight_out * node->weight_in;
   memset(params, 0, node->n_params * sizeof *params);

@@ -65,5 +65,10 @@ static fm_status jvp(const fmi_call *c) {
   return FM_OK;
 }
 
-const fmi_op fmi_op_time = {
-    .name = "time", .n_inputs = 0, .setup = setup, .scratch = scratch, .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_time = {.name = "time",
+                            .n_inputs = 0,
+                            .setup = setup,
+                            .scratch = scratch,
+                            .forward = forward,
+                            .vjp = vjp,
+                            .jvp = jvp};

@@ -11,8 +11,18 @@ void fmi_weight_forward(const fmi_call *c, size_t m, const real *x, real *y) {
   size_t out = c->node->weight_out, in = c->node->weight_in;
   uint32_t activation = c->node->activation;
   real *d = activation ? c->extra : NULL;
-  fmi_gemm g = {.m = m, .n = out, .k = in, .a = x, .a_row = in, .a_col = 1, .b = c->packed, .c = y, .ldc = out,
-                .bias = bias_of(c), .z = d, .ldz = out};
+  fmi_gemm g = {.m = m,
+                .n = out,
+                .k = in,
+                .a = x,
+                .a_row = in,
+                .a_col = 1,
+                .b = c->packed,
+                .c = y,
+                .ldc = out,
+                .bias = bias_of(c),
+                .z = d,
+                .ldz = out};
   if (activation && d) g.act_both = c->kernels->act_both[activation];
   if (activation && !d) g.act = c->kernels->act[activation];
   if (c->packed != NULL) {
@@ -35,7 +45,8 @@ void fmi_weight_forward(const fmi_call *c, size_t m, const real *x, real *y) {
 void fmi_weight_tangent(const fmi_call *c, size_t m, const real *tx, real *ty) {
   size_t out = c->node->weight_out, in = c->node->weight_in;
   if (c->packed != NULL) {
-    fmi_gemm g = {.m = m, .n = out, .k = in, .a = tx, .a_row = in, .a_col = 1, .b = c->packed, .c = ty, .ldc = out};
+    fmi_gemm g = {
+        .m = m, .n = out, .k = in, .a = tx, .a_row = in, .a_col = 1, .b = c->packed, .c = ty, .ldc = out};
     c->kernels->gemm(&g);
   } else {
     fmi_blas_gemm(false, true, m, out, in, tx, in, c->params, in, false, ty, out);
@@ -50,8 +61,16 @@ void fmi_weight_activation_back(const fmi_call *c, size_t m) {
 void fmi_weight_back(const fmi_call *c, size_t m, const real *dz, real *dx, bool add) {
   size_t out = c->node->weight_out, in = c->node->weight_in;
   if (c->packed_back != NULL) {
-    fmi_gemm g = {.m = m, .n = in, .k = out, .a = dz, .a_row = out, .a_col = 1, .b = c->packed_back, .c = dx,
-                  .ldc = in, .accumulate = add};
+    fmi_gemm g = {.m = m,
+                  .n = in,
+                  .k = out,
+                  .a = dz,
+                  .a_row = out,
+                  .a_col = 1,
+                  .b = c->packed_back,
+                  .c = dx,
+                  .ldc = in,
+                  .accumulate = add};
     c->kernels->gemm(&g);
   } else {
     fmi_blas_gemm(false, false, m, in, out, dz, out, c->params, in, add, dx, in);
@@ -69,8 +88,15 @@ void fmi_weight_grad(const fmi_call *c, size_t part, size_t m, const real *dz, c
   size_t first = part * GRAD_COLUMNS, columns = fmi_min(GRAD_COLUMNS, in - first);
   if (c->packed_back != NULL) {
     c->kernels->pack(m, columns, x + first, in, 1, c->scratch);
-    fmi_gemm g = {.m = out, .n = columns, .k = m, .a = dz, .a_row = 1, .a_col = out, .b = c->scratch,
-                  .c = c->d_params + first, .ldc = in};
+    fmi_gemm g = {.m = out,
+                  .n = columns,
+                  .k = m,
+                  .a = dz,
+                  .a_row = 1,
+                  .a_col = out,
+                  .b = c->scratch,
+                  .c = c->d_params + first,
+                  .ldc = in};
     c->kernels->gemm(&g);
   } else {
     fmi_blas_gemm(true, false, out, columns, m, dz, out, x + first, in, false, c->d_params + first, in);

@@ -15,9 +15,12 @@ static fm_status vjp(const fmi_call *c) {
 
 static fm_status jvp(const fmi_call *c) {
   size_t bytes = c->rows * c->outside->dim * sizeof(real);
-  if (c->outside->dx) memcpy(c->t_out, c->outside->dx, bytes);
-  else memset(c->t_out, 0, bytes);
+  if (c->outside->dx)
+    memcpy(c->t_out, c->outside->dx, bytes);
+  else
+    memset(c->t_out, 0, bytes);
   return FM_OK;
 }
 
-const fmi_op fmi_op_x = {.name = "x", .n_inputs = 0, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};
+const fmi_op fmi_op_x = {
+    .name = "x", .n_inputs = 0, .setup = setup, .forward = forward, .vjp = vjp, .jvp = jvp};

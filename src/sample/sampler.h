@@ -48,7 +48,7 @@ typedef struct fmi_transport {
   double *out_f64;
   fm_trajectory_fn trajectory;
   void *trajectory_user;
-  double deadline; /* on the clock; 0: none */
+  double deadline;     /* on the clock; 0: none */
   atomic_bool stopped; /* one tile saw the wish to stop: all of them end */
 } fmi_transport;
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err);

@@ -35,8 +35,8 @@ static fmi_rows gather(const tile *w, size_t n, const uint64_t *row, const doubl
   return rows;
 }
 
-static fm_status velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x, double *dxdt,
-                          fmi_error *err) {
+static fm_status velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
+                          double *dxdt, fmi_error *err) {
   const tile *w = user;
   fm_sampler *s = w->job->sampler;
   size_t cells = n * s->model->net->dim;
@@ -74,8 +74,8 @@ static fm_status start(const tile *w, fmi_error *err) {
       w->slot->cond[i * c + j] = (real)(scale > 0 ? (x - m->cond_normaliser->shift[j]) / scale : 0);
     }
   if (job->draw)
-    return fmi_prior_draw(m->prior, m->normaliser, job->sampler->plan->kernels, job->seed, job->first_row + w->first,
-                          w->n, dim, w->slot->y, w->slot->noise, err);
+    return fmi_prior_draw(m->prior, m->normaliser, job->sampler->plan->kernels, job->seed,
+                          job->first_row + w->first, w->n, dim, w->slot->y, w->slot->noise, err);
   fmi_normalise(m->normaliser, job->out_f64 + w->first * dim, w->n, w->slot->y);
   return FM_OK;
 }
@@ -87,8 +87,10 @@ static fm_status finish(const tile *w, fmi_error *err) {
   fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
   for (size_t i = 0; i < cells; i++) {
     double x = w->slot->shown[i];
-    if (job->out_f64) job->out_f64[w->first * dim + i] = x;
-    else job->out_f32[w->first * dim + i] = (float)x;
+    if (job->out_f64)
+      job->out_f64[w->first * dim + i] = x;
+    else
+      job->out_f32[w->first * dim + i] = (float)x;
     if (!isfinite(x) || (job->out_f32 && !isfinite((float)x)))
       return fmi_fail(err, FM_E_NONFINITE, "row %llu, column %zu: %g is not a finite %s",
                       (unsigned long long)(w->first + i / dim), i % dim, x,
@@ -125,7 +127,8 @@ static void collect(const fm_sampler *s, fm_solve_stats *total) {
 
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err) {
   fm_sampler *s = job->sampler;
-  for (size_t i = 0; i < s->n_slots; i++) s->slots[i].stats = (fm_solve_stats){.struct_size = sizeof(fm_solve_stats)};
+  for (size_t i = 0; i < s->n_slots; i++)
+    s->slots[i].stats = (fm_solve_stats){.struct_size = sizeof(fm_solve_stats)};
   if (s->options.deadline > 0) job->deadline = fmi_os_seconds() + s->options.deadline;
   /* A trajectory is told from the calling thread: one worker, which is it. */
   fmi_loop loop = {tile_item, job, fmi_ceil_div(job->n, FMI_TILE), s->n_slots};
@@ -138,8 +141,8 @@ fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error
   return status;
 }
 
-fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, const int32_t *labels, const float *cond,
-                               size_t n, float *out, fmi_error *err) {
+fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, const int32_t *labels,
+                               const float *cond, size_t n, float *out, fmi_error *err) {
   const fm_net *net = s->model->net;
   fmi_sample_slot *slot = &s->slots[0];
   fmi_weights weights = weights_of(s);
@@ -148,12 +151,21 @@ fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, c
     for (size_t i = 0; i < cells; i++) slot->x[i] = (real)x[first * net->dim + i];
     for (size_t i = 0; cond && i < rows_now * net->cond_dim; i++)
       slot->cond[i] = (real)cond[first * net->cond_dim + i];
-    fmi_rows rows = {.x = slot->x, .t = t + first, .labels = labels ? labels + first * net->n_class_columns : NULL,
-                     .cond = cond ? slot->cond : NULL, .dim = net->dim, .n_class_columns = net->n_class_columns,
+    fmi_rows rows = {.x = slot->x,
+                     .t = t + first,
+                     .labels = labels ? labels + first * net->n_class_columns : NULL,
+                     .cond = cond ? slot->cond : NULL,
+                     .dim = net->dim,
+                     .n_class_columns = net->n_class_columns,
                      .cond_dim = net->cond_dim};
     FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, rows_now, &slot->work, NULL, err));
     const real *v = fmi_run_output(s->plan, 0, &slot->work, NULL);
-    for (size_t i = 0; i < cells; i++) out[first * net->dim + i] = (float)v[i];
+    for (size_t i = 0; i < cells; i++) {
+      if (!isfinite(v[i]))
+        return fmi_fail(err, FM_E_NONFINITE, "out: the net gave %g in row %zu, column %zu", (double)v[i],
+                        first + i / net->dim, i % net->dim);
+      out[first * net->dim + i] = (float)v[i];
+    }
   }
   return FM_OK;
 }

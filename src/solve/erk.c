@@ -52,8 +52,10 @@ fm_status fmi_erk_begin(fmi_erk *s, const fmi_solve_job *job) {
     s->nfe[i] = 0;
     s->row[s->active] = i;
     s->row_id[s->active] = (uint64_t)job->first_row + i;
-    if (!fmi_erk_finite(job->y + i * job->dim, job->dim)) fmi_erk_fail(s, s->active, FM_E_NONFINITE);
-    else if (job->t0 != job->t1) s->active++;
+    if (!fmi_erk_finite(job->y + i * job->dim, job->dim))
+      fmi_erk_fail(s, s->active, FM_E_NONFINITE);
+    else if (job->t0 != job->t1)
+      s->active++;
   }
   return fmi_erk_report(s);
 }
@@ -144,9 +146,12 @@ fm_status fmi_erk_stages(fmi_erk *s, unsigned from, unsigned to) {
     for (size_t slot = 0; slot < s->active; slot++) {
       const size_t row = s->row[slot];
       if (i == 0) memcpy(s->x + slot * dim, s->job->y + row * dim, dim * sizeof *s->x);
-      if (i == 0) s->t_stage[slot] = s->t[row];
-      else if (c == 1) s->t_stage[slot] = s->t_next[slot];
-      else s->t_stage[slot] = fmi_erk_time(s->t[row], c * s->h[slot], s->t_next[slot]);
+      if (i == 0)
+        s->t_stage[slot] = s->t[row];
+      else if (c == 1)
+        s->t_stage[slot] = s->t_next[slot];
+      else
+        s->t_stage[slot] = fmi_erk_time(s->t[row], c * s->h[slot], s->t_next[slot]);
     }
     FMI_TRY(fmi_erk_evaluate(s, s->k + i * stride));
   }

@@ -47,8 +47,10 @@ static fm_status start(adaptive *s) {
   FMI_TRY(fmi_erk_stages(r, 0, 1));
   for (size_t i = 0; i < r->active; i++) {
     s->state[r->row[i]] = (fmi_step_state){0};
-    if (fmi_erk_finite(stage(r, 0, i), r->job->dim)) keep(r, kept++, i, 0);
-    else fmi_erk_fail(r, i, FM_E_NONFINITE);
+    if (fmi_erk_finite(stage(r, 0, i), r->job->dim))
+      keep(r, kept++, i, 0);
+    else
+      fmi_erk_fail(r, i, FM_E_NONFINITE);
   }
   r->active = kept;
   return FM_OK;

@@ -18,8 +18,10 @@ static double grid_time(const fmi_solve_job *job, uint32_t k) {
 static void take_step(fmi_erk *s) {
   size_t kept = 0;
   for (size_t i = 0; i < s->active; i++) {
-    if (fmi_erk_accept(s, i)) fmi_erk_move(s, kept++, i);
-    else fmi_erk_fail(s, i, FM_E_NONFINITE);
+    if (fmi_erk_accept(s, i))
+      fmi_erk_move(s, kept++, i);
+    else
+      fmi_erk_fail(s, i, FM_E_NONFINITE);
   }
   s->active = kept;
 }

@@ -18,12 +18,6 @@ const fmi_method *fmi_method_by_kind(uint32_t kind) {
   return NULL;
 }
 
-const fmi_method *fmi_method_by_name(const char *name) {
-  for (size_t i = 0; name != NULL && i < FMI_COUNT(methods); i++)
-    if (strcmp(methods[i].name, name) == 0) return &methods[i];
-  return NULL;
-}
-
 /* ---- options ------------------------------------------------------------------------------------- */
 
 static fm_status fail_method(uint32_t found, fmi_error *err) {

@@ -54,8 +54,7 @@ struct fmi_method {
   const struct fmi_tableau *tableau;
 };
 
-const fmi_method *fmi_method_by_kind(uint32_t kind);    /* NULL: unknown */
-const fmi_method *fmi_method_by_name(const char *name); /* NULL: unknown */
+const fmi_method *fmi_method_by_kind(uint32_t kind); /* NULL: unknown */
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
 

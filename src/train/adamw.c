@@ -7,12 +7,15 @@
 static void update(const fmi_update *u) {
   const fm_optimizer_options *o = u->options;
   double step = (double)u->step;
-  fmi_adamw a = {.beta1 = (real)o->beta1, .beta2 = (real)o->beta2, .epsilon = (real)o->epsilon,
+  fmi_adamw a = {.beta1 = (real)o->beta1,
+                 .beta2 = (real)o->beta2,
+                 .epsilon = (real)o->epsilon,
                  .step_size = (real)(u->rate / (1 - pow(o->beta1, step))),
-                 .correction = (real)(1 / sqrt(1 - pow(o->beta2, step))), .decay = (real)(u->rate * o->weight_decay),
+                 .correction = (real)(1 / sqrt(1 - pow(o->beta2, step))),
+                 .decay = (real)(u->rate * o->weight_decay),
                  .grad_scale = (real)u->grad_scale};
-  u->kernels->adamw(u->params + u->first, u->state + u->first, u->state + u->n_params + u->first, u->grad + u->first,
-                    u->n, &a);
+  u->kernels->adamw(u->params + u->first, u->state + u->first, u->state + u->n_params + u->first,
+                    u->grad + u->first, u->n, &a);
 }
 
 const fmi_rule fmi_rule_adamw = {

@@ -77,7 +77,9 @@ static void copy_row(const float *f32, const double *f64, size_t row, size_t dim
   for (size_t j = 0; j < dim; j++) out[j] = f32[row * dim + j];
 }
 
-void fmi_data_row(const fm_data *data, size_t i, double *x1) { copy_row(data->x1_f32, data->x1_f64, i, data->dim, x1); }
+void fmi_data_row(const fm_data *data, size_t i, double *x1) {
+  copy_row(data->x1_f32, data->x1_f64, i, data->dim, x1);
+}
 
 static void fetch_row(const fm_data *d, size_t row, size_t i, fmi_batch *b) {
   copy_row(d->x1_f32, d->x1_f64, row, d->dim, b->x1 + i * d->dim);
@@ -89,17 +91,24 @@ static void fetch_row(const fm_data *d, size_t row, size_t i, fmi_batch *b) {
 }
 
 static fm_status pull_rows(const fm_data *d, uint64_t first, size_t n, fmi_batch *b, fmi_error *err) {
-  fm_pull_request request = {.struct_size = sizeof request, .first_row = first, .n = n, .dim = d->dim, .x1 = b->x1,
-                             .x0 = d->pairs ? b->x0 : NULL, .labels = d->n_class_columns ? b->labels : NULL,
-                             .cond = d->cond_dim ? b->cond : NULL, .weights = b->weights};
+  fm_pull_request request = {.struct_size = sizeof request,
+                             .first_row = first,
+                             .n = n,
+                             .dim = d->dim,
+                             .x1 = b->x1,
+                             .x0 = d->pairs ? b->x0 : NULL,
+                             .labels = d->n_class_columns ? b->labels : NULL,
+                             .cond = d->cond_dim ? b->cond : NULL,
+                             .weights = b->weights};
   for (size_t i = 0; i < n; i++) b->weights[i] = 1;
   int32_t answer = d->pull(d->user, &request);
-  return answer == 0 ? FM_OK
-                     : fmi_fail(err, FM_E_CALLBACK, "data: the caller's pull function returned %d", (int)answer);
+  return answer == 0
+             ? FM_OK
+             : fmi_fail(err, FM_E_CALLBACK, "data: the caller's pull function returned %d", (int)answer);
 }
 
-fm_status fmi_data_fetch(const fm_data *d, uint64_t seed, bool shuffle, uint64_t first, size_t n, fmi_batch *b,
-                         fmi_error *err) {
+fm_status fmi_data_fetch(const fm_data *d, uint64_t seed, bool shuffle, uint64_t first, size_t n,
+                         fmi_batch *b, fmi_error *err) {
   if (d->pull) return pull_rows(d, first, n, b, err);
   for (size_t i = 0; i < n; i++) {
     uint64_t epoch = (first + i) / d->n, row = (first + i) % d->n;

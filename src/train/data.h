@@ -30,8 +30,8 @@ typedef struct fmi_batch {
 
 /* Rows first .. first + n of the training stream: of a set in memory, epoch after epoch, each in an order of
    its own; of a stream, as it comes. shuffle false: rows in their own order. */
-fm_status fmi_data_fetch(const fm_data *data, uint64_t seed, bool shuffle, uint64_t first, size_t n, fmi_batch *batch,
-                         fmi_error *err);
+fm_status fmi_data_fetch(const fm_data *data, uint64_t seed, bool shuffle, uint64_t first, size_t n,
+                         fmi_batch *batch, fmi_error *err);
 
 typedef struct fmi_data_arrays {
   const float *x1_f32, *x0_f32;

@@ -25,14 +25,18 @@ static fm_status check(const fm_optimizer_options *o, fmi_error *err) {
   const struct {
     const char *name;
     double value, low, high; /* low <= value < high */
-  } fields[] = {{"learning_rate", o->learning_rate, 0, 1e6}, {"beta1", o->beta1, 0, 1},
-                {"beta2", o->beta2, 0, 1},                   {"epsilon", o->epsilon, 0, 1e6},
-                {"weight_decay", o->weight_decay, 0, 1e6},   {"final_fraction", o->final_fraction, 0, 1e6}};
+  } fields[] = {{"learning_rate", o->learning_rate, 0, 1e6},
+                {"beta1", o->beta1, 0, 1},
+                {"beta2", o->beta2, 0, 1},
+                {"epsilon", o->epsilon, 0, 1e6},
+                {"weight_decay", o->weight_decay, 0, 1e6},
+                {"final_fraction", o->final_fraction, 0, 1e6}};
   for (size_t i = 0; i < FMI_COUNT(fields); i++)
     if (!(fields[i].value >= fields[i].low && fields[i].value < fields[i].high))
       return fmi_fail(err, FM_E_INVALID, "optimizer_options.%s: expected %g or more and below %g, found %g",
                       fields[i].name, fields[i].low, fields[i].high, fields[i].value);
-  if (isnan(o->clip_norm)) return fmi_fail(err, FM_E_INVALID, "optimizer_options.clip_norm: expected a number, found NaN");
+  if (isnan(o->clip_norm))
+    return fmi_fail(err, FM_E_INVALID, "optimizer_options.clip_norm: expected a number, found NaN");
   return FM_OK;
 }
 
@@ -43,7 +47,8 @@ fm_optimizer *fmi_optimizer_new(fmi_memory *memory, const fm_optimizer_options *
   const fmi_rule *rule = rule_by_kind(o.kind);
   if (rule == NULL || o.schedule > FM_SCHEDULE_CONSTANT) {
     fmi_fail(err, FM_E_UNSUPPORTED, "optimizer_options.%s: expected a FM_%s_ constant, found %u",
-             rule ? "schedule" : "kind", rule ? "SCHEDULE" : "OPTIMIZER", (unsigned)(rule ? o.schedule : o.kind));
+             rule ? "schedule" : "kind", rule ? "SCHEDULE" : "OPTIMIZER",
+             (unsigned)(rule ? o.schedule : o.kind));
     return NULL;
   }
   if (o.n_steps == 0) o.n_steps = 5000;

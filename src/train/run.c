@@ -18,7 +18,8 @@ fm_status fmi_trainer_check_rows(const fm_trainer *t, size_t n, bool pairs, fmi_
 static fm_status check_fits(const fm_trainer *t, const fm_data *data, fmi_error *err) {
   const fm_net *net = t->parts.net;
   if (data->dim != net->dim)
-    return fmi_fail(err, FM_E_MISMATCH, "data: expected %zu columns as the net has, found %zu", net->dim, data->dim);
+    return fmi_fail(err, FM_E_MISMATCH, "data: expected %zu columns as the net has, found %zu", net->dim,
+                    data->dim);
   if (data->n_class_columns != net->n_class_columns)
     return fmi_fail(err, FM_E_MISMATCH, "data: expected %zu class columns as the net has, found %zu",
                     net->n_class_columns, data->n_class_columns);
@@ -30,12 +31,18 @@ static fm_status check_fits(const fm_trainer *t, const fm_data *data, fmi_error 
 
 static fm_status report(const fm_trainer *t, uint64_t n_steps, double began, fmi_error *err) {
   if (t->options.progress == NULL) return FM_OK;
-  fm_progress p = {.struct_size = sizeof p, .step = t->step, .n_steps = n_steps, .n_rows = t->n_rows,
-                   .loss = t->last_loss, .mean_loss = t->mean_loss,
-                   .learning_rate = fmi_optimizer_rate(t->optimizer, t->step), .grad_norm = t->grad_norm,
+  fm_progress p = {.struct_size = sizeof p,
+                   .step = t->step,
+                   .n_steps = n_steps,
+                   .n_rows = t->n_rows,
+                   .loss = t->last_loss,
+                   .mean_loss = t->mean_loss,
+                   .learning_rate = fmi_optimizer_rate(t->optimizer, t->step),
+                   .grad_norm = t->grad_norm,
                    .seconds = fmi_os_seconds() - began};
   int32_t answer = t->options.progress(t->options.progress_user, &p);
-  return answer == 0 ? FM_OK : fmi_fail(err, FM_E_CALLBACK, "trainer_options.progress returned %d", (int)answer);
+  return answer == 0 ? FM_OK
+                     : fmi_fail(err, FM_E_CALLBACK, "trainer_options.progress returned %d", (int)answer);
 }
 
 fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t n_steps,
@@ -57,16 +64,21 @@ fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
   return FM_OK;
 }
 
-static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed, uint64_t n,
-                          const real *packed, double *loss, fmi_error *err) {
+static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
+                          uint64_t n, const real *packed, double *loss, fmi_error *err) {
   double weight = 0, sum = 0;
   for (uint64_t first = 0; first < n; first += t->options.batch) {
     size_t rows = fmi_min(t->options.batch, (size_t)(n - first));
     if (fmi_runtime_stopped(rt)) return fmi_fail(err, FM_STOPPED, "stopped");
     FMI_TRY(fmi_data_fetch(data, 0, false, first, rows, &t->rows, err));
     FMI_TRY(fmi_trainer_check_rows(t, rows, data->pairs, err));
-    fmi_step s = {.trainer = t, .kernels = t->plan->kernels, .weights = {t->ema, packed}, .seed = seed,
-                  .first_row = first, .n = rows, .pairs = data->pairs};
+    fmi_step s = {.trainer = t,
+                  .kernels = t->plan->kernels,
+                  .weights = {t->ema, packed},
+                  .seed = seed,
+                  .first_row = first,
+                  .n = rows,
+                  .pairs = data->pairs};
     FMI_TRY(fmi_step_rows(rt, &s, err));
     for (size_t i = 0; i < rows; i++) {
       weight += t->rows.weights[i];
@@ -79,8 +91,8 @@ static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
   return FM_OK;
 }
 
-fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed, uint64_t n,
-                               double *loss, fmi_error *err) {
+fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
+                               uint64_t n, double *loss, fmi_error *err) {
   FMI_TRY(check_fits(t, data, err));
   if (n == 0) n = data->n;
   if (n == 0) return fmi_fail(err, FM_E_INVALID, "n: expected a number of rows for a stream, found 0");

@@ -11,7 +11,8 @@ struct fmi_store {
 };
 
 static void lock(fmi_store *s) {
-  while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {}
+  while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {
+  }
 }
 
 static void unlock(fmi_store *s) { atomic_flag_clear_explicit(&s->lock, memory_order_release); }

@@ -57,7 +57,8 @@ static void form_conditions(const tile *w, size_t i) {
     t->cond[row * c + j] = (real)(norm->scale[j] > 0 ? (x - norm->shift[j]) / norm->scale[j] : 0);
   }
   if (k + c == 0 || !w->s->train || t->options.label_dropout == 0) return;
-  if (fmi_rng_uniform(w->s->seed, FMI_STREAM_DROPOUT, w->s->first_row + row, 0) >= t->options.label_dropout) return;
+  if (fmi_rng_uniform(w->s->seed, FMI_STREAM_DROPOUT, w->s->first_row + row, 0) >= t->options.label_dropout)
+    return;
   for (size_t j = 0; j < k; j++) t->rows.labels[row * k + j] = -1;
   if (c) t->cond[row * c] = (real)NAN;
 }
@@ -85,15 +86,19 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
     FMI_TRY(form_row(&w, i, err));
     form_conditions(&w, i);
   }
-  fmi_rows rows = {.x = t->xt + w.first * dim, .t = t->t + w.first, .labels = k ? t->rows.labels + w.first * k : NULL,
-                   .cond = net->cond_dim ? t->cond + w.first * net->cond_dim : NULL, .dim = dim, .n_class_columns = k,
+  fmi_rows rows = {.x = t->xt + w.first * dim,
+                   .t = t->t + w.first,
+                   .labels = k ? t->rows.labels + w.first * k : NULL,
+                   .cond = net->cond_dim ? t->cond + w.first * net->cond_dim : NULL,
+                   .dim = dim,
+                   .n_class_columns = k,
                    .cond_dim = net->cond_dim};
   FMI_TRY(fmi_run_forward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err));
   const real *v = fmi_run_output(t->plan, w.first, &w.slot->work, t->batch_block);
   real *d = s->train ? fmi_run_d_output(t->plan, w.first, &w.slot->work, t->batch_block) : NULL;
   for (size_t i = 0; i < w.n; i++)
-    t->loss[w.first + i] = row_loss(v + i * dim, t->ut + (w.first + i) * dim, dim, t->rows.weights[w.first + i],
-                                    d ? d + i * dim : NULL);
+    t->loss[w.first + i] = row_loss(v + i * dim, t->ut + (w.first + i) * dim, dim,
+                                    t->rows.weights[w.first + i], d ? d + i * dim : NULL);
   if (!s->train) return FM_OK;
   return fmi_run_backward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err);
 }

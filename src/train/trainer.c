@@ -30,7 +30,8 @@ static fm_status fill_options(fm_trainer_options *o, fmi_error *err) {
     return fmi_fail(err, FM_E_INVALID, "trainer_options.ema_decay: expected below 1, found %g", o->ema_decay);
   o->label_dropout = o->label_dropout < 0 ? 0 : o->label_dropout == 0 ? 0.1 : o->label_dropout;
   if (!(o->label_dropout <= 1))
-    return fmi_fail(err, FM_E_INVALID, "trainer_options.label_dropout: expected at most 1, found %g", o->label_dropout);
+    return fmi_fail(err, FM_E_INVALID, "trainer_options.label_dropout: expected at most 1, found %g",
+                    o->label_dropout);
   return FM_OK;
 }
 
@@ -75,7 +76,8 @@ static void carve(fm_trainer *t, fmi_arena *a) {
 
 static fm_status allocate(fm_trainer *t, const fmi_runtime *rt, fmi_error *err) {
   uint32_t wants = FMI_WANT_BACKWARD | FMI_WANT_GRAD;
-  t->plan = fmi_plan_new(rt->memory, t->parts.net, rt->kernels, wants, FMI_TILE, t->options.batch, rt->use_blas, err);
+  t->plan = fmi_plan_new(rt->memory, t->parts.net, rt->kernels, wants, FMI_TILE, t->options.batch,
+                         rt->use_blas, err);
   if (t->plan == NULL) return FM_E_NOMEM;
   fmi_arena arena = {NULL, 0};
   carve(t, &arena);
@@ -101,7 +103,8 @@ fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *given, const
   t->parts = parts;
   t->options = filled;
   t->n_slots = fmi_pool_width(rt->pool);
-  t->optimizer = optimizer ? fmi_retain(optimizer) : fmi_optimizer_new(rt->memory, &(fm_optimizer_options){0}, err);
+  t->optimizer =
+      optimizer ? fmi_retain(optimizer) : fmi_optimizer_new(rt->memory, &(fm_optimizer_options){0}, err);
   if (t->optimizer && allocate(t, rt, err) == FM_OK) return t;
   fmi_release(t);
   return NULL;
@@ -144,9 +147,17 @@ static fm_status update_item(void *job, size_t item, size_t slot, fmi_error *err
   piece_job *j = job;
   const fm_trainer *t = j->t;
   size_t n = t->parts.net->n_params, first = item * NORM_PIECE;
-  fmi_update u = {.kernels = j->kernels, .options = &t->optimizer->options, .step = t->step + 1, .rate = j->rate,
-                  .grad_scale = j->grad_scale, .n_params = n, .first = first, .n = fmi_min(NORM_PIECE, n - first),
-                  .grad = t->grad, .params = t->params, .state = t->state};
+  fmi_update u = {.kernels = j->kernels,
+                  .options = &t->optimizer->options,
+                  .step = t->step + 1,
+                  .rate = j->rate,
+                  .grad_scale = j->grad_scale,
+                  .n_params = n,
+                  .first = first,
+                  .n = fmi_min(NORM_PIECE, n - first),
+                  .grad = t->grad,
+                  .params = t->params,
+                  .state = t->state};
   t->optimizer->rule->update(&u);
   j->kernels->ema(t->ema + first, t->params + first, (real)j->keep, u.n);
   return FM_OK;
@@ -165,8 +176,9 @@ static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_
   double squares = 0;
   for (size_t i = 0; i < pieces; i++) squares += t->partial[i];
   double norm = sqrt(squares) / weight;
-  if (!isfinite(norm)) return fmi_fail(err, FM_E_NONFINITE, "the gradient's norm is %g at step %llu", norm,
-                                       (unsigned long long)t->step + 1);
+  if (!isfinite(norm))
+    return fmi_fail(err, FM_E_NONFINITE, "the gradient's norm is %g at step %llu", norm,
+                    (unsigned long long)t->step + 1);
   t->grad_norm = norm;
   t->grad_scale = 1 / weight;
   job.rate = fmi_optimizer_rate(t->optimizer, t->step + 1);
@@ -180,8 +192,12 @@ static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_
 
 static fmi_rows batch_rows(const fm_trainer *t) {
   const fm_net *net = t->parts.net;
-  return (fmi_rows){.x = t->xt, .t = t->t, .labels = net->n_class_columns ? t->rows.labels : NULL,
-                    .cond = net->cond_dim ? t->cond : NULL, .dim = net->dim, .n_class_columns = net->n_class_columns,
+  return (fmi_rows){.x = t->xt,
+                    .t = t->t,
+                    .labels = net->n_class_columns ? t->rows.labels : NULL,
+                    .cond = net->cond_dim ? t->cond : NULL,
+                    .dim = net->dim,
+                    .n_class_columns = net->n_class_columns,
                     .cond_dim = net->cond_dim};
 }
 
@@ -189,26 +205,41 @@ static fm_status grad_item(void *job, size_t item, size_t slot, fmi_error *err) 
   fmi_step *s = job;
   fm_trainer *t = s->trainer;
   fmi_rows rows = batch_rows(t);
-  return fmi_run_grad(t->plan, item, &s->weights, &rows, s->n, &t->slots[slot].work, t->batch_block, t->grad, err);
+  return fmi_run_grad(t->plan, item, &s->weights, &rows, s->n, &t->slots[slot].work, t->batch_block, t->grad,
+                      err);
 }
 
 static fm_status reduce(fm_trainer *t, double *weight, double *loss, fmi_error *err) {
   if (t->options.reduce == NULL) return FM_OK;
 #ifdef FMI_DOUBLE
   (void)weight, (void)loss;
-  return fmi_fail(err, FM_E_UNSUPPORTED, "trainer_options.reduce: takes float, this is the double build for tests");
+  return fmi_fail(err, FM_E_UNSUPPORTED,
+                  "trainer_options.reduce: takes float, this is the double build for tests");
 #else
-  fm_reduction r = {.struct_size = sizeof r, .step = t->step, .n = t->parts.net->n_params, .grad = t->grad,
-                    .weight = weight, .loss = loss};
+  fm_reduction r = {.struct_size = sizeof r,
+                    .step = t->step,
+                    .n = t->parts.net->n_params,
+                    .grad = t->grad,
+                    .weight = weight,
+                    .loss = loss};
   int32_t answer = t->options.reduce(t->options.reduce_user, &r);
-  return answer == 0 ? FM_OK : fmi_fail(err, FM_E_CALLBACK, "trainer_options.reduce returned %d", (int)answer);
+  return answer == 0 ? FM_OK
+                     : fmi_fail(err, FM_E_CALLBACK, "trainer_options.reduce returned %d", (int)answer);
 #endif
 }
 
-fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool pairs, double *loss, fmi_error *err) {
-  fmi_step s = {.trainer = t, .kernels = t->plan->kernels, .weights = {t->params, t->packed},
-                .seed = t->options.seed, .first_row = t->n_rows, .n = n, .pairs = pairs, .train = true};
+fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool pairs, double *loss,
+                           fmi_error *err) {
+  fmi_step s = {.trainer = t,
+                .kernels = t->plan->kernels,
+                .weights = {t->params, t->packed},
+                .seed = t->options.seed,
+                .first_row = t->n_rows,
+                .n = n,
+                .pairs = pairs,
+                .train = true};
   FMI_TRY(fmi_step_rows(rt, &s, err));
+  t->grad_scale = 0; /* until the step is done, grad is nobody's gradient */
   FMI_TRY(fmi_loop_run(rt, &(fmi_loop){grad_item, &s, t->plan->n_parts, t->n_slots}, err));
   double weight = 0, sum = 0;
   for (size_t i = 0; i < n; i++) {

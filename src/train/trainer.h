@@ -32,7 +32,8 @@ struct fm_trainer {
   uint64_t step, n_rows, data_row;
   double mean_loss; /* bias-corrected by step */
   uint64_t skipped; /* snapshots */
-  double grad_norm, last_loss, grad_scale;
+  double grad_norm, last_loss;
+  double grad_scale; /* what makes grad the last step's gradient; 0: it isn't one */
 };
 
 fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *parts, const fm_optimizer *optimizer,
