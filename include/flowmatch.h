@@ -456,6 +456,7 @@ typedef struct fm_progress {
   double learning_rate;
   double grad_norm; /* before clipping */
   double seconds;   /* since this call began */
+  double held_out_loss; /* the latest, by fm_trainer_run_validated; 0 before the first */
 } fm_progress;
 typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
 
@@ -505,10 +506,32 @@ FM_API fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const dou
 /* Trains on data until n_steps steps have been done in the trainer's life (0: the optimiser's n_steps), so
    that a resumed run goes on and stops where the whole one would. */
 FM_API fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t n_steps);
+/* How held-out rows decide when training ends. */
+typedef struct fm_validation_options {
+  uint64_t struct_size;
+  uint64_t every;    /* steps between evaluations; 0: n_steps / 50 + 1. The last step is evaluated too */
+  uint64_t patience; /* ends once so many steps brought no lower loss; 0: n_steps / 4 + 1 */
+  uint64_t draws;    /* rows of an evaluation, each with a time and noise of its own: fewer held-out rows are
+                        taken repeatedly; 0: 2048 */
+  uint64_t seed;     /* of these times and noise, the same in every evaluation */
+} fm_validation_options;
+
+/* fm_trainer_run that stops early: evaluates the averaged weights on held_out, which must not be part of data,
+   and keeps the best for fm_trainer_best. FM_OK for both ends; fm_trainer_steps tells which. Checkpoints hold
+   the best weights too, and a resumed run ends where the whole one does. Allocates a workspace for the call. */
+FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data,
+                                          const fm_data *held_out, uint64_t n_steps,
+                                          const fm_validation_options *options);
+/* A model of the weights that had the lowest held-out loss; its fm_model_train_steps is their step. The loss
+   goes to *loss unless NULL. FM_E_INVALID if nothing was validated. */
+FM_API fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss);
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
    the same on every call, so values compare. n 0: every row (a pull needs n). */
 FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                      uint64_t n, double *loss);
+/* The same for a model, as it was loaded or made; allocates a workspace for the call. */
+FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *data, uint64_t seed,
+                                   uint64_t n, double *loss);
 FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
 /* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
    step was done or the last one failed. */
@@ -639,6 +662,7 @@ FM_DEFINE_INIT_(fm_net_options)
 FM_DEFINE_INIT_(fm_optimizer_options)
 FM_DEFINE_INIT_(fm_data_options)
 FM_DEFINE_INIT_(fm_trainer_options)
+FM_DEFINE_INIT_(fm_validation_options)
 FM_DEFINE_INIT_(fm_solver_options)
 FM_DEFINE_INIT_(fm_solve_stats)
 FM_DEFINE_INIT_(fm_sampler_options)

@@ -82,11 +82,41 @@ fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const double *x1
   return step(ctx, trainer, &r, n, loss);
 }
 
+static uint64_t steps_wanted(const fm_trainer *t, uint64_t n_steps) {
+  return n_steps ? n_steps : t->optimizer->options.n_steps;
+}
+
 fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t n_steps) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
   REQUIRE_POINTER(data);
-  return fmi_trainer_run(&ctx->runtime, trainer, data, n_steps, &ctx->err);
+  return fmi_trainer_run(&ctx->runtime, trainer, data, steps_wanted(trainer, n_steps), NULL, &ctx->err);
+}
+
+fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data,
+                                   const fm_data *held_out, uint64_t n_steps,
+                                   const fm_validation_options *options) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(trainer);
+  REQUIRE_POINTER(data);
+  REQUIRE_POINTER(held_out);
+  READ_OPTIONS(fm_validation_options, o, options);
+  fmi_validation v;
+  n_steps = steps_wanted(trainer, n_steps);
+  FMI_TRY(fmi_validation_begin(&ctx->runtime, trainer, held_out, n_steps, &o, &v, &ctx->err));
+  fm_status status = fmi_trainer_run(&ctx->runtime, trainer, data, n_steps, &v, &ctx->err);
+  fmi_validation_end(&ctx->runtime, &v);
+  return status;
+}
+
+fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss) {
+  REQUIRE_OUT();
+  REQUIRE_POINTER(trainer);
+  REQUIRE(trainer->best_step > 0, "trainer: expected one that fm_trainer_run_validated has validated");
+  *out = fmi_trainer_best(&ctx->runtime, trainer, &ctx->err);
+  if (*out == NULL) return ctx->err.status;
+  if (loss) *loss = trainer->best_loss;
+  return FM_OK;
 }
 
 fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
@@ -96,6 +126,22 @@ fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *d
   REQUIRE_POINTER(data);
   REQUIRE_POINTER(loss);
   return fmi_trainer_evaluate(&ctx->runtime, trainer, data, seed, n, loss, &ctx->err);
+}
+
+fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *data, uint64_t seed,
+                            uint64_t n, double *loss) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(model);
+  REQUIRE_POINTER(data);
+  REQUIRE_POINTER(loss);
+  const fm_trainer_options defaults = {.struct_size = sizeof defaults};
+  fmi_parts parts = {model->net, model->path, model->prior, model->normaliser, model->cond_normaliser};
+  fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, NULL, &defaults, &ctx->err);
+  if (t == NULL) return ctx->err.status;
+  memcpy(t->ema, model->ema, model->net->n_params * sizeof(real));
+  fm_status status = fmi_trainer_evaluate(&ctx->runtime, t, data, seed, n, loss, &ctx->err);
+  fmi_release(t);
+  return status;
 }
 
 uint64_t fm_trainer_steps(const fm_trainer *trainer) { return trainer ? trainer->step : 0; }

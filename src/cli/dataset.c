@@ -5,8 +5,9 @@
 #include <string.h>
 
 #define MOST_CLASSES 1000000
-#define AUTO_HELD_OUT .05 /* of at least AUTO_HELD_OUT_ROWS rows */
-#define AUTO_HELD_OUT_ROWS 200
+#define AUTO_HELD_OUT .1 /* of at least AUTO_HELD_OUT_LEAST rows, at most AUTO_HELD_OUT_MOST of them */
+#define AUTO_HELD_OUT_LEAST 100
+#define AUTO_HELD_OUT_MOST 10000
 #define FLOAT_LOSS .01 /* of a column's deviation: what rounding conditions to float may move them */
 
 static bool check_row_count(const table *t, size_t n_rows) {
@@ -153,7 +154,8 @@ static void swap(void *base, size_t row_bytes, size_t i, size_t j) {
 
 bool dataset_hold_out(dataset *d, double fraction, uint64_t seed) {
   size_t n = d->rows.n_rows;
-  if (fraction < 0) fraction = n >= AUTO_HELD_OUT_ROWS ? AUTO_HELD_OUT : 0;
+  if (fraction < 0)
+    fraction = n < AUTO_HELD_OUT_LEAST ? 0 : fmin(AUTO_HELD_OUT, AUTO_HELD_OUT_MOST / (double)n);
   size_t n_held_out = (size_t)((double)n * fraction + .5);
   if (n_held_out >= n)
     return cli_fail(d->rows.name, "Use a smaller --held-out.", "all %zu rows would be held out", n);

@@ -132,6 +132,7 @@ bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *option
 }
 
 void fit_free(fit *f) {
+  fm_model_destroy(f->model);
   fm_trainer_destroy(f->trainer);
   fm_data_destroy(f->train);
   fm_data_destroy(f->held_out);
@@ -142,6 +143,13 @@ void fit_free(fit *f) {
 
 /* ---- running --------------------------------------------------------------------------------------- */
 
+static bool stops_early(const fit *f) { return f->held_out && !f->options->keep_last; }
+
+static fm_status make_model(fit *f) {
+  if (stops_early(f) && fm_trainer_best(f->ctx, f->trainer, &f->model, NULL) == FM_OK) return FM_OK;
+  return fm_trainer_model(f->ctx, f->trainer, &f->model);
+}
+
 /* The mean over enough draws of time and noise for a figure that can be compared. */
 static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
   if (n > MOST_EVALUATED) n = MOST_EVALUATED;
@@ -149,7 +157,7 @@ static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
   double sum = 0;
   for (size_t i = 0; i < repeats; i++) {
     double once = 0;
-    fm_status status = fm_trainer_evaluate(f->ctx, f->trainer, data, EVALUATION_SEED + i, n, &once);
+    fm_status status = fm_model_evaluate(f->ctx, f->model, data, EVALUATION_SEED + i, n, &once);
     if (status != FM_OK) return status;
     sum += once;
   }
@@ -157,9 +165,18 @@ static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
   return FM_OK;
 }
 
+static fm_status run(fit *f) {
+  if (!stops_early(f)) return fm_trainer_run(f->ctx, f->trainer, f->train, f->options->steps);
+  fm_validation_options validation;
+  fm_validation_options_init(&validation);
+  validation.patience = f->options->patience;
+  validation.seed = EVALUATION_SEED;
+  return fm_trainer_run_validated(f->ctx, f->trainer, f->train, f->held_out, f->options->steps, &validation);
+}
+
 static fm_status train(fit *f) {
   for (;;) {
-    fm_status status = fm_trainer_run(f->ctx, f->trainer, f->train, f->options->steps);
+    fm_status status = run(f);
     if (status != FM_E_CALLBACK) return status;
     /* on_step asks for a checkpoint. One that can't be written is reported, and training goes on: the disk
        may be fuller for now than it is in the end. */
@@ -173,6 +190,7 @@ static fm_status train_and_evaluate(fit *f, const dataset *d) {
   fm_status status = train(f);
   f->seconds = progress_seconds(&f->progress);
   progress_end(&f->progress);
+  if (status == FM_OK) status = make_model(f);
   if (status == FM_OK) status = evaluate(f, f->train, d->n_train, &f->train_loss);
   if (status == FM_OK && f->held_out)
     status = evaluate(f, f->held_out, d->rows.n_rows - d->n_train, &f->held_out_loss);

@@ -13,6 +13,8 @@ typedef struct fit_options {
   uint64_t steps, batch, seed;
   double learning_rate;
   double ema, label_dropout; /* 0: none */
+  bool keep_last;            /* train to the end whatever held-out rows say */
+  uint64_t patience;         /* steps; 0: the library's */
   const char *checkpoint;    /* NULL: none */
   double checkpoint_seconds; /* between checkpoints */
   bool resume, keep_curve;
@@ -32,13 +34,14 @@ typedef struct fit {
   double seconds;       /* that training took */
   double train_loss;    /* of the averaged weights; the same measure on both kinds of rows */
   double held_out_loss; /* negative: not known */
+  fm_model *model;      /* the result: the best on held-out rows, or the last */
 } fit;
 
 /* Makes everything ready, and continues from the checkpoint if options say so. ctx, d and options must
    outlive f. A failure is reported and leaves nothing to free. */
 bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *options);
 void fit_free(fit *f);
-/* Trains to the end and measures the losses. A failure is reported, an interruption is not. */
+/* Trains, makes the model and measures its losses. A failure is reported, an interruption is not. */
 fit_result fit_run(fit *f, const dataset *d);
 
 #endif

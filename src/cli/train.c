@@ -22,6 +22,8 @@ typedef struct train_options {
   const char *net;
   uint32_t path, normalise; /* indexes of the words in the table below */
   double label_dropout, ema, held_out;
+  uint64_t patience;
+  bool keep_last;
   uint64_t steps, batch, seed, threads;
   double rate;
   const char *checkpoint, *loss_curve;
@@ -56,7 +58,13 @@ static const option options[] = {
      "decay of the moving average of the weights, from which samples are drawn (0.999); 0: none"},
     {OPTION_COUNT, 0, "seed", "N", AT(seed), 0, 0, "same seed, same model (0)"},
     {OPTION_REAL, 0, "held-out", "X", AT(held_out), 0, .9,
-     "share of rows kept out of training to measure the loss on (0.05 of 200 rows or more)"},
+     "share of rows kept out of training to see when it begins to learn the others by heart (0.1 of 100 rows "
+     "or "
+     "more, at most 10000)"},
+    {OPTION_COUNT, 0, "patience", "STEPS", AT(patience), 1, INFINITY,
+     "stop when the loss on these rows has not improved for so long (a quarter of the steps)"},
+    {OPTION_FLAG, 0, "keep-last", NULL, AT(keep_last), 0, 0,
+     "do all steps and keep the last weights, not those with the lowest loss on these rows"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the model does not depend on it"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Long runs, and reports"},
@@ -148,6 +156,8 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
       .seed = o->seed,
       .learning_rate = o->rate,
       .ema = o->ema,
+      .keep_last = o->keep_last,
+      .patience = o->patience,
       .label_dropout = o->label_dropout,
       .checkpoint = o->checkpoint,
       .checkpoint_seconds = o->checkpoint_every,
@@ -203,20 +213,17 @@ static bool add_data_notes(fm_ctx *ctx, fm_model **model, const table *rows) {
   return true;
 }
 
-static bool save_model(const fit *f, const dataset *d, const train_options *o) {
-  fm_model *model = NULL;
+static bool save_model(fit *f, const dataset *d, const train_options *o) {
+  fm_model **model = &f->model;
   fm_ctx *ctx = f->ctx;
-  bool ok = cli_check(ctx, fm_trainer_model(ctx, f->trainer, &model), "the model", NULL) &&
-            add_data_notes(ctx, &model, &d->rows) && add_note(ctx, &model, "network", o->net) &&
-            add_number(ctx, &model, "training_rows", (double)d->n_train) &&
-            add_number(ctx, &model, "training_loss", f->train_loss);
-  if (ok && f->held_out) ok = add_number(ctx, &model, "held_out_loss", f->held_out_loss);
+  bool ok = add_data_notes(ctx, model, &d->rows) && add_note(ctx, model, "network", o->net) &&
+            add_number(ctx, model, "training_rows", (double)d->n_train) &&
+            add_number(ctx, model, "training_loss", f->train_loss);
+  if (ok && f->held_out) ok = add_number(ctx, model, "held_out_loss", f->held_out_loss);
   /* Without dropout the null class was never trained, and sampling must not fall back on it. */
   if (ok && o->label_dropout == 0 && (d->labels.n_columns || d->cond.n_columns))
-    ok = add_note(ctx, &model, "conditions", "required");
-  ok = ok && cli_check(ctx, fm_model_save(ctx, model, o->model), o->model, NULL);
-  fm_model_destroy(model);
-  return ok;
+    ok = add_note(ctx, model, "conditions", "required");
+  return ok && cli_check(ctx, fm_model_save(ctx, *model, o->model), o->model, NULL);
 }
 
 static bool draw_loss(const fit *f, const dataset *d, const char *file) {
@@ -247,9 +254,11 @@ static void describe(const fit *f, const dataset *d, const train_options *o) {
 
 static void report(const fit *f, const dataset *d, const train_options *o) {
   char time[32];
-  unsigned long long steps = fm_trainer_steps(f->trainer);
-  printf("trained   %llu step%s on %zu row%s in %s\n", steps, S(steps), d->n_train, S(d->n_train),
+  unsigned long long steps = fm_trainer_steps(f->trainer), kept = fm_model_train_steps(f->model);
+  printf("trained   %llu step%s on %zu row%s in %s", steps, S(steps), d->n_train, S(d->n_train),
          progress_time_text(time, f->seconds));
+  if (kept != steps) printf("; kept step %llu, the best on rows held out", kept);
+  printf("\n");
   printf("loss      %.4g on rows trained on", f->train_loss);
   if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->rows.n_rows - d->n_train);
   printf("\nwrote     %s%s%s\n", o->model, o->loss_curve ? ", " : "", o->loss_curve ? o->loss_curve : "");
@@ -286,7 +295,7 @@ static void say_how_to_resume(const fit *f, const train_options *o, int argc, ch
 
 /* ---- the command ----------------------------------------------------------------------------------- */
 
-static int finish(const fit *f, fit_result result, const dataset *d, const train_options *o, int argc,
+static int finish(fit *f, fit_result result, const dataset *d, const train_options *o, int argc,
                   char **argv) {
   if (result == FIT_FAILED) return EXIT_FAILURE;
   if (result == FIT_INTERRUPTED) {

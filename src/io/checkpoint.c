@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define COUNTERS 3u
+#define COUNTERS 4u /* step, n_rows, data_row, best_step */
+#define LOSSES 3u   /* mean_loss, best_loss, held_out_loss */
 
 static void describe(fmi_spec *spec, const fm_trainer *t) {
   const fm_optimizer_options *o = &t->optimizer->options;
@@ -28,11 +29,11 @@ static void describe(fmi_spec *spec, const fm_trainer *t) {
   fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
 }
 
-/* The tensors, in one table for writing and reading. Counters and mean loss stand in the caller's block. */
+/* The tensors, in one table for writing and reading. Counters and losses stand in the caller's block. */
 typedef struct state {
   uint64_t counters[COUNTERS];
-  double mean_loss;
-  fmi_tensor tensors[12];
+  double losses[LOSSES];
+  fmi_tensor tensors[14];
   size_t n;
 } state;
 
@@ -40,12 +41,13 @@ static void add(state *s, const char *name, fmi_dtype dtype, const void *data, s
   if (count > 0) s->tensors[s->n++] = fmi_tensor_on(name, dtype, data, (uint64_t[3]){count, 0, 0});
 }
 
-static void list(state *s, const fm_trainer *t) {
+/* best: whether there are weights of the lowest held-out loss. */
+static void list(state *s, const fm_trainer *t, bool best) {
   const fm_net *net = t->parts.net;
   size_t n = net->n_params;
   s->n = 0;
   add(s, "counters", FMI_U64, s->counters, COUNTERS);
-  add(s, "mean_loss", FMI_F64, &s->mean_loss, 1);
+  add(s, "losses", FMI_F64, s->losses, LOSSES);
   add(s, "normaliser.shift", FMI_F64, t->parts.normaliser->shift, net->dim);
   add(s, "normaliser.scale", FMI_F64, t->parts.normaliser->scale, net->dim);
   add(s, "cond_normaliser.shift", FMI_F64, t->parts.cond_normaliser->shift, net->cond_dim);
@@ -53,13 +55,15 @@ static void list(state *s, const fm_trainer *t) {
   add(s, "params", FMI_REAL_DTYPE, t->params, n);
   add(s, "ema", FMI_REAL_DTYPE, t->ema, n);
   add(s, "optimizer.state", FMI_REAL_DTYPE, t->state, n * t->optimizer->rule->state_per_param);
+  if (best) add(s, "best", FMI_REAL_DTYPE, t->best, 2 * n);
 }
 
 fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *t, const char *file, fmi_error *err) {
   fmi_spec spec = {.n = 0};
-  state s = {.counters = {t->step, t->n_rows, t->data_row}, .mean_loss = t->mean_loss};
+  state s = {.counters = {t->step, t->n_rows, t->data_row, t->best_step},
+             .losses = {t->mean_loss, t->best_loss, t->held_out_loss}};
   describe(&spec, t);
-  list(&s, t);
+  list(&s, t, t->best_step > 0);
   return fmi_safetensors_write(memory, file, spec.pairs, spec.n, s.tensors, s.n, err);
 }
 
@@ -100,7 +104,9 @@ static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safet
   state s = {.n = 0};
   FMI_TRY(fmi_spec_check(st, "checkpoint", err));
   FMI_TRY(check_same(st, t, err));
-  list(&s, t);
+  bool best = fmi_safetensors_tensor(st, "best") != NULL;
+  if (best && t->best == NULL) FMI_TRY(fmi_trainer_make_best(rt->memory, t, err));
+  list(&s, t, best);
   FMI_TRY(check_tensors(st, &s, err));
   /* Nothing can fail from here on but threads: the trainer is never half loaded. */
   for (size_t i = 0; i < s.n; i++)
@@ -110,7 +116,10 @@ static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safet
   t->step = s.counters[0];
   t->n_rows = s.counters[1];
   t->data_row = s.counters[2];
-  t->mean_loss = s.mean_loss;
+  t->best_step = !best ? 0 : s.counters[3] < t->step ? s.counters[3] : t->step;
+  t->mean_loss = s.losses[0];
+  t->best_loss = s.losses[1];
+  t->held_out_loss = s.losses[2];
   return fmi_trainer_pack(rt, t, t->params, t->packed, err);
 }
 

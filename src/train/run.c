@@ -1,4 +1,4 @@
-/* run.c - many steps on a data set, and the loss on held-out rows. */
+/* run.c - many steps on a data set. */
 #include "train/trainer.h"
 
 #include "core/os.h"
@@ -15,17 +15,17 @@ fm_status fmi_trainer_check_rows(const fm_trainer *t, size_t n, bool pairs, fmi_
 }
 
 /* Data without labels or conditions trains a conditional net on its null class. */
-static fm_status check_fits(const fm_trainer *t, const fm_data *data, fmi_error *err) {
+fm_status fmi_trainer_check_data(const fm_trainer *t, const char *name, const fm_data *data, fmi_error *err) {
   const fm_net *net = t->parts.net;
   if (data->dim != net->dim)
-    return fmi_fail(err, FM_E_MISMATCH, "data: expected %zu columns as the net has, found %zu", net->dim,
+    return fmi_fail(err, FM_E_MISMATCH, "%s: expected %zu columns as the net has, found %zu", name, net->dim,
                     data->dim);
   if (data->n_class_columns != net->n_class_columns)
-    return fmi_fail(err, FM_E_MISMATCH, "data: expected %zu class columns as the net has, found %zu",
+    return fmi_fail(err, FM_E_MISMATCH, "%s: expected %zu class columns as the net has, found %zu", name,
                     net->n_class_columns, data->n_class_columns);
   if (data->cond_dim != net->cond_dim)
-    return fmi_fail(err, FM_E_MISMATCH, "data: expected condition vectors of %zu as the net has, found %zu",
-                    net->cond_dim, data->cond_dim);
+    return fmi_fail(err, FM_E_MISMATCH, "%s: expected condition vectors of %zu as the net has, found %zu",
+                    name, net->cond_dim, data->cond_dim);
   return FM_OK;
 }
 
@@ -39,67 +39,29 @@ static fm_status report(const fm_trainer *t, uint64_t n_steps, double began, fmi
                    .mean_loss = t->mean_loss,
                    .learning_rate = fmi_optimizer_rate(t->optimizer, t->step),
                    .grad_norm = t->grad_norm,
-                   .seconds = fmi_os_seconds() - began};
+                   .seconds = fmi_os_seconds() - began,
+                   .held_out_loss = t->held_out_loss};
   int32_t answer = t->options.progress(t->options.progress_user, &p);
   return answer == 0 ? FM_OK
                      : fmi_fail(err, FM_E_CALLBACK, "trainer_options.progress returned %d", (int)answer);
 }
 
 fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t n_steps,
-                          fmi_error *err) {
-  FMI_TRY(check_fits(t, data, err));
-  if (n_steps == 0) n_steps = t->optimizer->options.n_steps;
+                          const fmi_validation *validation, fmi_error *err) {
+  FMI_TRY(fmi_trainer_check_data(t, "data", data, err));
   double began = fmi_os_seconds();
   size_t batch = t->options.batch;
-  while (t->step < n_steps) {
+  while (t->step < n_steps && !(validation && fmi_validation_is_over(validation, t))) {
     if (fmi_runtime_stopped(rt))
       return fmi_fail(err, FM_STOPPED, "stopped after step %llu", (unsigned long long)t->step);
     FMI_TRY(fmi_data_fetch(data, t->options.seed, true, t->data_row, batch, &t->rows, err));
     FMI_TRY(fmi_trainer_check_rows(t, batch, data->pairs, err));
     FMI_TRY(fmi_trainer_step(rt, t, batch, data->pairs, NULL, err));
     t->data_row += batch;
+    if (validation && (t->step % validation->every == 0 || t->step == n_steps))
+      FMI_TRY(fmi_trainer_validate(rt, t, validation, err));
     if (t->options.publish_every && t->step % t->options.publish_every == 0) fmi_trainer_publish(rt, t);
     FMI_TRY(report(t, n_steps, began, err));
   }
   return FM_OK;
-}
-
-static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
-                          uint64_t n, const real *packed, double *loss, fmi_error *err) {
-  double weight = 0, sum = 0;
-  for (uint64_t first = 0; first < n; first += t->options.batch) {
-    size_t rows = fmi_min(t->options.batch, (size_t)(n - first));
-    if (fmi_runtime_stopped(rt)) return fmi_fail(err, FM_STOPPED, "stopped");
-    FMI_TRY(fmi_data_fetch(data, 0, false, first, rows, &t->rows, err));
-    FMI_TRY(fmi_trainer_check_rows(t, rows, data->pairs, err));
-    fmi_step s = {.trainer = t,
-                  .kernels = t->plan->kernels,
-                  .weights = {t->ema, packed},
-                  .seed = seed,
-                  .first_row = first,
-                  .n = rows,
-                  .pairs = data->pairs};
-    FMI_TRY(fmi_step_rows(rt, &s, err));
-    for (size_t i = 0; i < rows; i++) {
-      weight += t->rows.weights[i];
-      sum += t->rows.weights[i] * t->loss[i];
-    }
-  }
-  if (!(weight > 0)) return fmi_fail(err, FM_E_INVALID, "weights: expected a positive sum, found %g", weight);
-  if (!isfinite(sum)) return fmi_fail(err, FM_E_NONFINITE, "the loss is %g", sum / weight);
-  *loss = sum / weight;
-  return FM_OK;
-}
-
-fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
-                               uint64_t n, double *loss, fmi_error *err) {
-  FMI_TRY(check_fits(t, data, err));
-  if (n == 0) n = data->n;
-  if (n == 0) return fmi_fail(err, FM_E_INVALID, "n: expected a number of rows for a stream, found 0");
-  real *packed = fmi_alloc(rt->memory, t->plan->packed_reals, sizeof *packed, err);
-  if (packed == NULL) return FM_E_NOMEM;
-  fm_status status = fmi_trainer_pack(rt, t, t->ema, packed, err);
-  if (status == FM_OK) status = evaluate(rt, t, data, seed, n, packed, loss, err);
-  fmi_free(rt->memory, packed);
-  return status;
 }

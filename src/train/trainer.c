@@ -11,6 +11,7 @@ static void destroy(void *self) {
   fmi_store_close(t->store);
   fmi_plan_free(t->plan);
   fmi_free(memory, t->block);
+  fmi_free(memory, t->best);
   fmi_release(t->optimizer);
   fmi_parts_release(&t->parts);
   fmi_object_free(t);
@@ -263,10 +264,12 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool 
 
 /* ---- models ---------------------------------------------------------------------------------------- */
 
-static void fill_model(const fmi_runtime *rt, const fm_trainer *t, fm_model *m) {
-  memcpy(m->params, t->params, t->parts.net->n_params * sizeof(real));
-  memcpy(m->ema, t->ema, t->parts.net->n_params * sizeof(real));
-  m->train_steps = t->step;
+static void fill_model(const fmi_runtime *rt, fm_model *m, const real *params, const real *ema,
+                       uint64_t step) {
+  size_t bytes = m->net->n_params * sizeof(real);
+  memcpy(m->params, params, bytes);
+  memcpy(m->ema, ema, bytes);
+  m->train_steps = step;
   fmi_model_pack(m, rt->kernels);
 }
 
@@ -276,12 +279,18 @@ void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *t) {
     t->skipped++;
     return;
   }
-  fill_model(rt, t, block);
+  fill_model(rt, block, t->params, t->ema, t->step);
   fmi_store_publish(t->store, block);
 }
 
 fm_model *fmi_trainer_model(const fmi_runtime *rt, const fm_trainer *t, fmi_error *err) {
   fm_model *m = fmi_model_new(rt->memory, &t->parts, err);
-  if (m != NULL) fill_model(rt, t, m);
+  if (m != NULL) fill_model(rt, m, t->params, t->ema, t->step);
+  return m;
+}
+
+fm_model *fmi_trainer_best(const fmi_runtime *rt, const fm_trainer *t, fmi_error *err) {
+  fm_model *m = fmi_model_new(rt->memory, &t->parts, err);
+  if (m != NULL) fill_model(rt, m, t->best, t->best + t->parts.net->n_params, t->best_step);
   return m;
 }

@@ -31,7 +31,10 @@ struct fm_trainer {
   /* counters: with params, ema and state, what a checkpoint holds */
   uint64_t step, n_rows, data_row;
   double mean_loss; /* bias-corrected by step */
-  uint64_t skipped; /* snapshots */
+  real *best;       /* params, then ema, of the lowest loss on held-out rows; NULL: never validated */
+  double best_loss, held_out_loss; /* the lowest, the latest */
+  uint64_t best_step;              /* 0: none yet */
+  uint64_t skipped;                /* snapshots */
   double grad_norm, last_loss;
   double grad_scale; /* what makes grad the last step's gradient; 0: it isn't one */
 };
@@ -57,10 +60,30 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *trainer, size_t n,
 fm_status fmi_trainer_check_rows(const fm_trainer *trainer, size_t n, bool pairs, fmi_error *err);
 fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                uint64_t n, double *loss, fmi_error *err);
+/* Whether the data, called name in texts, has the columns that the net has. */
+fm_status fmi_trainer_check_data(const fm_trainer *trainer, const char *name, const fm_data *data,
+                                 fmi_error *err);
+
+/* fm_validation_options with defaults filled in, and workspace. */
+typedef struct fmi_validation {
+  const fm_data *data;
+  uint64_t every, patience, draws, seed;
+  real *packed;
+} fmi_validation;
+fm_status fmi_validation_begin(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *held_out,
+                               uint64_t n_steps, const fm_validation_options *options, fmi_validation *out,
+                               fmi_error *err);
+void fmi_validation_end(const fmi_runtime *rt, fmi_validation *validation);
+bool fmi_validation_is_over(const fmi_validation *validation, const fm_trainer *trainer);
+fm_status fmi_trainer_make_best(fmi_memory *memory, fm_trainer *trainer, fmi_error *err);
+fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *trainer, const fmi_validation *validation,
+                               fmi_error *err);
+/* validation may be NULL. */
 fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t n_steps,
-                          fmi_error *err);
+                          const fmi_validation *validation, fmi_error *err);
 void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *trainer);
 fm_model *fmi_trainer_model(const fmi_runtime *rt, const fm_trainer *trainer, fmi_error *err);
+fm_model *fmi_trainer_best(const fmi_runtime *rt, const fm_trainer *trainer, fmi_error *err);
 /* After weights changed: pack them for the products of a step. */
 fm_status fmi_trainer_pack(const fmi_runtime *rt, const fm_trainer *trainer, const real *params, real *packed,
                            fmi_error *err);

@@ -259,6 +259,39 @@ ABOUT(fm_trainer_run) {
   fm_data_destroy(foreign);
 }
 
+ABOUT(fm_trainer_run_validated) {
+  const fm_validation_options short_one = {.struct_size = 4};
+  NO_CTX(fm_trainer_run_validated(NULL, g.trainer, g.data, g.data, 2, NULL));
+  REFUSED(FM_E_INVALID, "trainer:", fm_trainer_run_validated(g.ctx, NULL, g.data, g.data, 2, NULL));
+  REFUSED(FM_E_INVALID, "data:", fm_trainer_run_validated(g.ctx, g.trainer, NULL, g.data, 2, NULL));
+  REFUSED(FM_E_INVALID, "held_out:", fm_trainer_run_validated(g.ctx, g.trainer, g.data, NULL, 2, NULL));
+  REFUSED(FM_E_MISMATCH, "data:", fm_trainer_run_validated(g.ctx, g.trainer, g.wide_data, g.data, 2, NULL));
+  REFUSED(FM_E_MISMATCH, "held_out:",
+          fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.wide_data, 2, NULL));
+  REFUSED(FM_E_INVALID, "struct_size",
+          fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.data, 2, &short_one));
+  ck_assert_uint_eq(fm_trainer_steps(g.trainer), 0);
+  callback_answer = 4;
+  REFUSED(FM_E_CALLBACK, "pull", fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.stream, 1, NULL));
+}
+
+ABOUT(fm_trainer_best) {
+  NO_CTX_MADE(fm_model, fm_trainer_best(NULL, g.trainer, &made, NULL));
+  REFUSED(FM_E_INVALID, "out:", fm_trainer_best(g.ctx, g.trainer, NULL, NULL));
+  NOT_MADE(fm_model, FM_E_INVALID, "trainer:", fm_trainer_best(g.ctx, NULL, &made, NULL));
+  NOT_MADE(fm_model, FM_E_INVALID, "trainer:", fm_trainer_best(g.ctx, g.trainer, &made, NULL));
+}
+
+ABOUT(fm_model_evaluate) {
+  double *loss = &out.scalar;
+  NO_CTX(fm_model_evaluate(NULL, g.model, g.data, 1, 0, loss));
+  REFUSED(FM_E_INVALID, "model:", fm_model_evaluate(g.ctx, NULL, g.data, 1, 0, loss));
+  REFUSED(FM_E_INVALID, "data:", fm_model_evaluate(g.ctx, g.model, NULL, 1, 0, loss));
+  REFUSED(FM_E_INVALID, "loss:", fm_model_evaluate(g.ctx, g.model, g.data, 1, 0, NULL));
+  REFUSED(FM_E_MISMATCH, "data:", fm_model_evaluate(g.ctx, g.model, g.wide_data, 1, 0, loss));
+  REFUSED(FM_E_INVALID, "n:", fm_model_evaluate(g.ctx, g.model, g.stream, 1, 0, loss));
+}
+
 ABOUT(fm_trainer_evaluate) {
   fm_data *foreign = foreign_labels();
   double *loss = &out.scalar;

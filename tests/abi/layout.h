@@ -19,7 +19,7 @@
 
 #define VALUE(constant, value) HOLDS((constant) == (value));
 /* A field takes the bytes from `begin` up to `end`, where the next one begins. */
-#define FIELD(type, field, begin, end)                                                                    \
+#define FIELD(type, field, begin, end)                                                                       \
   HOLDS(offsetof(type, field) == (begin) && offsetof(type, field) + sizeof(((type *)0)->field) == (end));
 #define SIZE(type, bytes) HOLDS(sizeof(type) == (bytes));
 
@@ -187,7 +187,15 @@ FIELD(fm_progress, mean_loss, 40, 48)
 FIELD(fm_progress, learning_rate, 48, 56)
 FIELD(fm_progress, grad_norm, 56, 64)
 FIELD(fm_progress, seconds, 64, 72)
-SIZE(fm_progress, 72)
+FIELD(fm_progress, held_out_loss, 72, 80)
+SIZE(fm_progress, 80)
+
+FIELD(fm_validation_options, struct_size, 0, 8)
+FIELD(fm_validation_options, every, 8, 16)
+FIELD(fm_validation_options, patience, 16, 24)
+FIELD(fm_validation_options, draws, 24, 32)
+FIELD(fm_validation_options, seed, 32, 40)
+SIZE(fm_validation_options, 40)
 
 FIELD(fm_reduction, struct_size, 0, 8)
 FIELD(fm_reduction, step, 8, 16)

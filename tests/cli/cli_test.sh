@@ -103,6 +103,9 @@ expect 0 "" sample named.model -n 5 -o points.png -q
 check "a .png" test "$(head -c 4 points.png | tail -c 3)" = PNG
 expect 0 "," sample named.model -n 2 -o - -q
 
+# held_out_loss MODEL: as info prints it
+held_out_loss() { "$flowmatch" info "$1" | sed -n 's/.* \([0-9.]*\) on rows held out.*/\1/p'; }
+
 # mean_is FILE MEANS: these are the columns' means, as info prints them
 mean_is() {
   train "$1" -o m.model --held-out 0
@@ -280,6 +283,18 @@ check "units are kept" awk -F, '{ n++; if ($1 != 1.7e9 + 0) d++; a += $1 - 1.7e9
         exit !(d > 300 && a > .2 && a < .8 && b > 2e-9 && b < 8e-9 && c > 2e7 && c < 8e7) }' out.csv
 
 # ---- checkpoints -------------------------------------------------------------------------------------
+
+# A few rows of noise are soon known by heart: the best weights come early, and training ends.
+awk 'BEGIN { srand(3); for (i = 0; i < 150; i++) print rand() "," rand() "," rand() "," rand() }' >noise.csv
+heart="--net mlp:96x3 --batch 64 --steps 900 --lr 0.01 --ema 0.98 --held-out 0.8"
+# shellcheck disable=SC2086
+expect 0 "the best on rows held out" train noise.csv -o early.model $heart --patience 100
+# shellcheck disable=SC2086
+expect 0 "trained   900 steps" train noise.csv -o late.model $heart --keep-last
+if [ "$(held_out_loss early.model)" \< "$(held_out_loss late.model)" ]; then pass; else
+  fail "the loss on rows held out is $(held_out_loss early.model) where training stopped early and" \
+    "$(held_out_loss late.model) where it did not"
+fi
 
 slow="--net resmlp:64x2 --batch 64 --steps 1000"
 # shellcheck disable=SC2086

@@ -112,7 +112,7 @@ fm_status scenario_trainer(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};
   fm_trainer *trainer = NULL, *defaults = NULL;
-  fm_model *latest = NULL, *model = NULL;
+  fm_model *latest = NULL, *model = NULL, *best = NULL;
   const fm_trainer_options small = small_trainer();
   float grad[MOST_PARAMS];
   double loss;
@@ -126,7 +126,10 @@ fm_status scenario_trainer(fm_ctx *ctx) {
   FRUGAL(fm_trainer_run(ctx, trainer, p.data, 4));
   FRUGAL(fm_trainer_latest(ctx, trainer, &latest));
   MAKE(model, fm_trainer_model(ctx, trainer, &model));
+  CALL(fm_trainer_run_validated(ctx, trainer, p.data, p.data, 5, NULL));
+  MAKE(best, fm_trainer_best(ctx, trainer, &best, &loss));
 end:
+  fm_model_destroy(best);
   fm_trainer_destroy(defaults);
   fm_trainer_destroy(trainer);
   fm_model_destroy(latest);
@@ -148,6 +151,7 @@ fm_status scenario_evaluate(fm_ctx *ctx) {
   parts p = {0};
   fm_trainer *trainer = NULL;
   fm_data *stream = NULL;
+  fm_model *model = NULL;
   double loss;
   NEED(make_parts(ctx, &p));
   NEED(make_trainer(ctx, &p, &trainer));
@@ -155,7 +159,10 @@ fm_status scenario_evaluate(fm_ctx *ctx) {
   FRUGAL(fm_trainer_run(ctx, trainer, stream, 1));
   CALL(fm_trainer_evaluate(ctx, trainer, p.data, 3, 0, &loss));
   CALL(fm_trainer_evaluate(ctx, trainer, stream, 3, 2 * N_ROWS, &loss));
+  MAKE(model, fm_trainer_model(ctx, trainer, &model));
+  CALL(fm_model_evaluate(ctx, model, p.data, 3, 0, &loss));
 end:
+  fm_model_destroy(model);
   fm_trainer_destroy(trainer);
   fm_data_destroy(stream);
   destroy_parts(&p);
@@ -169,7 +176,7 @@ fm_status scenario_checkpoints(fm_ctx *ctx) {
   NEED(make_parts(ctx, &p));
   NEED(make_trainer(ctx, &p, &trainer));
   NEED(make_trainer(ctx, &p, &resumed));
-  FRUGAL(fm_trainer_run(ctx, trainer, p.data, 1));
+  CALL(fm_trainer_run_validated(ctx, trainer, p.data, p.data, 1, NULL));
   CALL(fm_trainer_save(ctx, trainer, in_folder("checkpoint")));
   CALL(fm_trainer_load(ctx, resumed, in_folder("checkpoint")));
   FRUGAL(fm_trainer_run(ctx, resumed, p.data, 2));

@@ -1,0 +1,170 @@
+/* train_validate_test.c - held-out rows end the training, the best weights are kept, a resumed run agrees. */
+#include "train_fixture.h"
+
+enum { FEW = 24, EVERY = 10, PATIENCE = 60, STEPS = 400, DRAWS = 600 };
+
+static problem p, others;
+
+/* A kit that trains on a few rows, which it soon knows by heart, and others of the same law. */
+typedef struct trial {
+  kit kit;
+  fm_data *few, *held_out;
+} trial;
+
+static fm_data *rows_of(fm_ctx *ctx, const problem *from, size_t n) {
+  fm_data *data = NULL;
+  OK(fm_data_create(ctx, from->x1[0], NULL, from->labels, from->cond[0], NULL, n, DIM, 1, COND, NULL, &data));
+  return data;
+}
+
+static trial new_trial(fm_ctx *ctx) {
+  trial t = {new_kit(ctx, &p, (fm_net_options){.width = 48}, (fm_trainer_options){.ema_decay = .9})};
+  t.few = rows_of(ctx, &p, FEW);
+  t.held_out = rows_of(ctx, &others, ROWS);
+  return t;
+}
+
+static void free_trial(trial *t) {
+  fm_data_destroy(t->few), fm_data_destroy(t->held_out);
+  free_kit(&t->kit);
+}
+
+static int32_t stop_at(void *user, const fm_progress *progress) {
+  return progress->step == *(const uint64_t *)user;
+}
+
+static fm_status run(trial *t, uint64_t n_steps, uint64_t patience) {
+  const fm_validation_options o = {
+      .struct_size = sizeof o, .every = EVERY, .patience = patience, .draws = DRAWS, .seed = 3};
+  return fm_trainer_run_validated(t->kit.ctx, t->kit.trainer, t->few, t->held_out, n_steps, &o);
+}
+
+/* The loss as validation measures it: all rows, twice. */
+static double loss_of(fm_ctx *ctx, const fm_model *model, const fm_data *data) {
+  double first, second;
+  OK(fm_model_evaluate(ctx, model, data, 3, ROWS, &first));
+  OK(fm_model_evaluate(ctx, model, data, 4, ROWS, &second));
+  return (first + second) / 2;
+}
+
+START_TEST(training_ends_and_the_best_is_kept) {
+  fm_ctx *ctx = new_ctx(2);
+  trial t = new_trial(ctx);
+  fm_model *best = NULL, *last = NULL;
+  double loss = 0;
+  FAILS(FM_E_INVALID, "fm_trainer_run_validated", fm_trainer_best(ctx, t.kit.trainer, &best, &loss));
+  OK(run(&t, STEPS, PATIENCE));
+  uint64_t steps = fm_trainer_steps(t.kit.trainer);
+  ck_assert_uint_lt(steps, STEPS);
+  OK(fm_trainer_best(ctx, t.kit.trainer, &best, &loss));
+  OK(fm_trainer_model(ctx, t.kit.trainer, &last));
+  ck_assert_uint_eq(fm_model_train_steps(best), steps - PATIENCE);
+  ck_assert_uint_eq(fm_model_train_steps(best) % EVERY, 0);
+  ck_assert_msg(loss_of(ctx, best, t.held_out) == loss, "%.17g", loss);
+  double last_loss = loss_of(ctx, last, t.held_out);
+  ck_assert_msg(last_loss > loss, "%g, best %g", last_loss, loss);
+  ck_assert_msg(t.kit.trainer->held_out_loss == last_loss, "%g", last_loss);
+  OK(run(&t, STEPS, PATIENCE)); /* over is over */
+  ck_assert_uint_eq(fm_trainer_steps(t.kit.trainer), steps);
+  fm_model_destroy(best), fm_model_destroy(last);
+  free_trial(&t);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+START_TEST(watching_changes_nothing) {
+  fm_ctx *ctx = new_ctx(1);
+  trial watched = new_trial(ctx), plain = new_trial(ctx);
+  OK(run(&watched, 25, 1000));
+  OK(fm_trainer_run(ctx, plain.kit.trainer, plain.few, 25));
+  same_training(watched.kit.trainer, plain.kit.trainer);
+  ck_assert_uint_eq(plain.kit.trainer->best_step, 0);
+  ck_assert(watched.kit.trainer->best_step == 10 || watched.kit.trainer->best_step == 20 ||
+            watched.kit.trainer->best_step == 25); /* the last step is evaluated too */
+  free_trial(&watched), free_trial(&plain);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+START_TEST(a_resumed_run_ends_where_the_whole_one_does) {
+  static const uint64_t breaks[] = {EVERY / 2, EVERY, 5 * EVERY + 3};
+  fm_ctx *ctx = new_ctx(2);
+  trial whole = new_trial(ctx);
+  char file[512];
+  temporary_name(file, sizeof file, "validated");
+  OK(run(&whole, STEPS, PATIENCE));
+  for (size_t i = 0; i < FMI_COUNT(breaks); i++) {
+    trial first = new_trial(ctx), second = new_trial(ctx);
+    first.kit.trainer->options.progress = stop_at;
+    first.kit.trainer->options.progress_user = (void *)(uintptr_t)&breaks[i];
+    FAILS(FM_E_CALLBACK, "progress", run(&first, STEPS, PATIENCE));
+    ck_assert_uint_eq(fm_trainer_steps(first.kit.trainer), breaks[i]);
+    OK(fm_trainer_save(ctx, first.kit.trainer, file));
+    OK(fm_trainer_load(ctx, second.kit.trainer, file));
+    OK(run(&second, STEPS, PATIENCE));
+    same_training(whole.kit.trainer, second.kit.trainer);
+    ck_assert_uint_eq(whole.kit.trainer->best_step, second.kit.trainer->best_step);
+    SAME(&whole.kit.trainer->best_loss, &second.kit.trainer->best_loss, 1);
+    SAME(whole.kit.trainer->best, second.kit.trainer->best, 2 * whole.kit.net->n_params);
+    free_trial(&first), free_trial(&second);
+  }
+  unlink(file);
+  free_trial(&whole);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+/* A checkpoint from before the first evaluation brings none back. */
+START_TEST(loading_an_unvalidated_state_forgets_the_best) {
+  fm_ctx *ctx = new_ctx(1);
+  trial early = new_trial(ctx), late = new_trial(ctx);
+  fm_model *best = NULL;
+  char file[512];
+  temporary_name(file, sizeof file, "early");
+  OK(fm_trainer_run(ctx, early.kit.trainer, early.few, 3));
+  OK(fm_trainer_save(ctx, early.kit.trainer, file));
+  OK(run(&late, 30, PATIENCE));
+  OK(fm_trainer_load(ctx, late.kit.trainer, file));
+  FAILS(FM_E_INVALID, "trainer:", fm_trainer_best(ctx, late.kit.trainer, &best, NULL));
+  unlink(file);
+  free_trial(&early), free_trial(&late);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+START_TEST(a_model_has_the_loss_of_its_trainer) {
+  fm_ctx *ctx = new_ctx(2);
+  trial t = new_trial(ctx);
+  fm_model *model = NULL;
+  double of_trainer, of_model;
+  OK(fm_trainer_run(ctx, t.kit.trainer, t.few, 20));
+  OK(fm_trainer_model(ctx, t.kit.trainer, &model));
+  OK(fm_trainer_evaluate(ctx, t.kit.trainer, t.held_out, 8, 0, &of_trainer));
+  OK(fm_model_evaluate(ctx, model, t.held_out, 8, 0, &of_model));
+  SAME(&of_trainer, &of_model, 1);
+  fm_model_destroy(model);
+  free_trial(&t);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+static void set_up(void) {
+  fill_problem(&p);
+  fill_problem(&others);
+  uint64_t seed = 99;
+  for (size_t i = 0; i < ROWS; i++)
+    for (size_t j = 0; j < DIM; j++)
+      others.x1[i][j] = (float)(2 * others.labels[i] + next_normal(&seed) + (double)others.cond[i][j % COND]);
+}
+
+int main(void) {
+  Suite *suite;
+  TCase *tcase = new_case(&suite, "train_validate");
+  tcase_add_checked_fixture(tcase, set_up, NULL);
+  tcase_add_test(tcase, training_ends_and_the_best_is_kept);
+  tcase_add_test(tcase, watching_changes_nothing);
+  tcase_add_test(tcase, a_resumed_run_ends_where_the_whole_one_does);
+  tcase_add_test(tcase, loading_an_unvalidated_state_forgets_the_best);
+  tcase_add_test(tcase, a_model_has_the_loss_of_its_trainer);
+  return run_suite(suite);
+}
