@@ -249,6 +249,11 @@ FM_API fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, s
                                    fm_normaliser **out);
 FM_API fm_status fm_normaliser_fit_f64(fm_ctx *ctx, uint32_t kind, const double *x, size_t n, size_t dim,
                                        fm_normaliser **out);
+#define FM_DATA_X1 0u
+#define FM_DATA_COND 1u
+/* The statistics of a data set's rows or condition vectors (part: FM_DATA_...). Not for streams. */
+FM_API fm_status fm_normaliser_fit_data(fm_ctx *ctx, uint32_t kind, const fm_data *data, uint32_t part,
+                                        fm_normaliser **out);
 /* Given statistics: normalised = (x - shift) / scale; scale >= 0, finite. shift, scale [dim]. */
 FM_API fm_status fm_normaliser_create(fm_ctx *ctx, const double *shift, const double *scale, size_t dim,
                                       fm_normaliser **out);
@@ -375,9 +380,13 @@ FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, u
 
 /* ---- Data -------------------------------------------------------------------------------------- */
 
+#define FM_MISSING_ERROR 0u /* a NaN in x1 is FM_E_NONFINITE */
+#define FM_MISSING_MASK 1u  /* a NaN in x1 is a missing value: see fm_data_mask_column */
+
 typedef struct fm_data_options {
   uint64_t struct_size;
   uint64_t no_copy; /* 1: keep the caller's pointers, which must outlive the handle; 0: copy */
+  uint64_t missing; /* FM_MISSING_... */
 } fm_data_options;
 
 /* Rows to fill: row i of the request is row first_row + i of the stream. The stream of a training run is
@@ -411,7 +420,65 @@ FM_API fm_status fm_data_create_f64(fm_ctx *ctx, const double *x1, const double 
    stay valid while the data or anything made from it lives. */
 FM_API fm_status fm_data_create_pull(fm_ctx *ctx, fm_pull_fn fn, void *user, size_t dim,
                                      size_t n_class_columns, size_t cond_dim, uint32_t pairs, fm_data **out);
+
+/* Rows to fill by their indexes, in any order: row[i] < the data's n is row i of the outputs. */
+typedef struct fm_gather_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const uint64_t *row; /* [n] */
+  double *x1;          /* as in fm_pull_request */
+  double *x0;
+  int32_t *labels;
+  float *cond;
+  float *weights;
+} fm_gather_request;
+typedef int32_t (*fm_gather_fn)(void *user, const fm_gather_request *request);
+/* n rows in a storage of the caller's (a data base, files of another format): the library asks for those it
+   wants, in shuffled epochs. Otherwise as fm_data_create_pull. */
+FM_API fm_status fm_data_create_gather(fm_ctx *ctx, fm_gather_fn fn, void *user, size_t n, size_t dim,
+                                       size_t n_class_columns, size_t cond_dim, uint32_t pairs,
+                                       fm_data **out);
+
+/* What a NumPy .npy file holds. */
+typedef struct fm_npy_info {
+  uint64_t struct_size;
+  uint64_t rank;     /* of the array: 1 to 8 */
+  uint64_t shape[8]; /* shape[0] rows; the others make up a row */
+  char dtype[8];     /* "f4", "f8", "u1", "i8" ... */
+} fm_npy_info;
+/* Set info->struct_size first. FM_E_FORMAT and FM_E_UNSUPPORTED say what is wrong with the file. */
+FM_API fm_status fm_npy_inspect(fm_ctx *ctx, const char *file, fm_npy_info *info);
+/* The rows of n_files .npy files, one after the other, as one data set. The files are mapped into memory, not
+   read: they may be larger than it, and must stay as they are while the handle lives. Numbers may be bool,
+   integers or floats of up to 8 bytes, in either byte order, C or Fortran order; all axes but the first make
+   up a row. Every cell is read once, to check it. labels [n][n_class_columns], cond [n][cond_dim], weights [n]
+   are for all rows together, or NULL; n may be 0 if all are. */
+FM_API fm_status fm_data_open_npy(fm_ctx *ctx, const char *const *files, size_t n_files,
+                                  const int32_t *labels, const float *cond, const float *weights, size_t n,
+                                  size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
+                                  fm_data **out);
+
+/* A random part of data's rows, without a list or a copy of them: *held_out gets n_held_out rows, *out the
+   others; the same ones for the same seed. 1 <= n_held_out < n. */
+FM_API fm_status fm_data_split(fm_ctx *ctx, const fm_data *data, uint64_t seed, size_t n_held_out,
+                               fm_data **out, fm_data **held_out);
 FM_API void fm_data_destroy(fm_data *data);
+FM_API size_t fm_data_n(const fm_data *data); /* 0: a stream */
+FM_API size_t fm_data_dim(const fm_data *data);
+FM_API size_t fm_data_n_class_columns(const fm_data *data);
+FM_API size_t fm_data_cond_dim(const fm_data *data);
+/* With FM_MISSING_MASK every column that has missing values is followed, behind all columns, by one that is 1
+   where it is missing and 0 elsewhere; the missing cell itself is set to the mean of the others. fm_data_dim
+   counts these columns, and a model learns and draws them. Returns the index of this column for the given
+   one, or 0 if it has no missing value. */
+FM_API size_t fm_data_mask_column(const fm_data *data, size_t column);
+/* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim]; each
+   may be NULL. On failure rows before it are written. Not for streams. */
+FM_API fm_status fm_data_read(fm_ctx *ctx, const fm_data *data, size_t first, size_t n, double *x1,
+                              int32_t *labels, float *cond);
+/* The largest label + 1 of every class column: n_classes [n_class_columns]. Not for streams. */
+FM_API fm_status fm_data_count_classes(fm_ctx *ctx, const fm_data *data, uint32_t *n_classes);
 
 /* ---- Models ------------------------------------------------------------------------------------ */
 
@@ -551,7 +618,7 @@ FM_API fm_status fm_trainer_save(fm_ctx *ctx, const fm_trainer *trainer, const c
 FM_API fm_status fm_trainer_load(fm_ctx *ctx, fm_trainer *trainer, const char *file);
 
 /* Everything at once: statistics of data, a network (net_options), a trainer, n_steps of the optimiser, a
-   model. path, prior, optimizer, options may be NULL. Data must be in memory; class counts are the largest
+   model. path, prior, optimizer, options may be NULL. Data must not be a stream; class counts are the largest
    label + 1. On FM_STOPPED and FM_E_CALLBACK *out is the model so far if a step was done, else NULL. */
 FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, const fm_prior *prior,
                         const fm_optimizer *optimizer, const fm_net_options *net_options,
@@ -661,6 +728,7 @@ FM_DEFINE_INIT_(fm_path_coefficients)
 FM_DEFINE_INIT_(fm_net_options)
 FM_DEFINE_INIT_(fm_optimizer_options)
 FM_DEFINE_INIT_(fm_data_options)
+FM_DEFINE_INIT_(fm_npy_info)
 FM_DEFINE_INIT_(fm_trainer_options)
 FM_DEFINE_INIT_(fm_validation_options)
 FM_DEFINE_INIT_(fm_solver_options)

@@ -17,10 +17,11 @@ net: core kern op
 path: core
 solve: core
 model: core kern op net path
-train: core kern op net path model
+data: core model
+train: core kern op net path model data
 sample: core kern op net path model solve
-io: core kern op net path model train
-api: core kern op net path model train sample solve io
+io: core kern op net path model data train
+api: core kern op net path model data train sample solve io
 cli:
 '
 

@@ -13,26 +13,15 @@ typedef struct fit {
 } fit;
 
 static fm_status count_classes(fit *f) {
-  const fm_data *d = f->data;
-  f->n_classes = fmi_alloc(f->ctx->memory, d->n_class_columns, sizeof *f->n_classes, &f->ctx->err);
+  f->n_classes = fmi_alloc(f->ctx->memory, f->data->n_class_columns, sizeof *f->n_classes, &f->ctx->err);
   if (f->n_classes == NULL) return FM_E_NOMEM;
-  for (size_t k = 0; k < d->n_class_columns; k++) f->n_classes[k] = 1;
-  for (size_t i = 0; i < d->n * d->n_class_columns; i++) {
-    uint32_t *count = &f->n_classes[i % d->n_class_columns];
-    if (d->labels[i] >= 0 && (uint32_t)d->labels[i] >= *count) *count = (uint32_t)d->labels[i] + 1;
-  }
-  return FM_OK;
+  return fm_data_count_classes(f->ctx, f->data, f->n_classes);
 }
 
 static fm_status fit_statistics(fit *f) {
-  const fm_data *d = f->data;
-  fm_ctx *ctx = f->ctx;
-  if (d->x1_f64)
-    FMI_TRY(fm_normaliser_fit_f64(ctx, FM_NORMALISE_COLUMNS, d->x1_f64, d->n, d->dim, &f->normaliser));
-  else
-    FMI_TRY(fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, d->x1_f32, d->n, d->dim, &f->normaliser));
-  if (d->cond_dim == 0) return FM_OK;
-  return fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, d->cond, d->n, d->cond_dim, &f->cond_normaliser);
+  FMI_TRY(fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, f->data, FM_DATA_X1, &f->normaliser));
+  if (f->data->cond_dim == 0) return FM_OK;
+  return fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, f->data, FM_DATA_COND, &f->cond_normaliser);
 }
 
 static void release(fit *f) {
@@ -60,7 +49,7 @@ fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, const fm
   REQUIRE_POINTER(data);
   if (data->n == 0)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
-                    "data: expected rows in memory, found a stream; make a trainer and "
+                    "data: expected rows with indexes, found a stream; make a trainer and "
                     "call fm_trainer_run");
   fit f = {.ctx = ctx, .data = data};
   fm_status status = prepare(&f, path, prior, optimizer, net_options, options);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,8 +63,7 @@ static fm_status read_exactly(int fd, const char *file, void *bytes, size_t size
   return FM_OK;
 }
 
-static fm_status read_open_file(fmi_memory *memory, int fd, const char *file, void **bytes, size_t *n_bytes,
-                                fmi_error *err) {
+static fm_status size_of_open_file(int fd, const char *file, size_t *size, fmi_error *err) {
   struct stat info;
   if (fstat(fd, &info) != 0) return io_error(err, "examine", file, errno);
   if (S_ISDIR(info.st_mode)) return io_error(err, "read", file, EISDIR);
@@ -71,7 +71,14 @@ static fm_status read_open_file(fmi_memory *memory, int fd, const char *file, vo
     return fmi_fail(err, FM_E_IO, "cannot read '%.300s': it is not a regular file", file);
   if ((uintmax_t)info.st_size > SIZE_MAX)
     return fmi_fail(err, FM_E_NOMEM, "cannot read '%.300s': it is larger than memory can be", file);
-  size_t size = (size_t)info.st_size;
+  *size = (size_t)info.st_size;
+  return FM_OK;
+}
+
+static fm_status read_open_file(fmi_memory *memory, int fd, const char *file, void **bytes, size_t *n_bytes,
+                                fmi_error *err) {
+  size_t size;
+  FMI_TRY(size_of_open_file(fd, file, &size, err));
   void *block = fmi_alloc(memory, size, 1, err);
   if (block == NULL) return FM_E_NOMEM;
   fm_status status = read_exactly(fd, file, block, size, err);
@@ -101,6 +108,24 @@ fm_status fmi_os_read_file(fmi_memory *memory, const char *file, void **bytes, s
   close(fd);
   return status;
 }
+
+fm_status fmi_os_map(const char *file, const void **bytes, size_t *n_bytes, fmi_error *err) {
+  size_t size = 0;
+  int fd = open_file(file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  if (fd < 0) return io_error(err, "open", file, errno);
+  fm_status status = size_of_open_file(fd, file, &size, err);
+  if (status == FM_OK && size == 0)
+    status = fmi_fail(err, FM_E_FORMAT, "cannot map '%.300s': it is empty", file);
+  void *map = status == FM_OK ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+  if (status == FM_OK && map == MAP_FAILED) status = io_error(err, "map", file, errno);
+  close(fd);
+  if (status != FM_OK) return status;
+  *bytes = map;
+  *n_bytes = size;
+  return FM_OK;
+}
+
+void fmi_os_unmap(const void *bytes, size_t n_bytes) { munmap((void *)(uintptr_t)bytes, n_bytes); }
 
 /* ---- writing ------------------------------------------------------------------------------------ */
 

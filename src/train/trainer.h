@@ -3,7 +3,7 @@
 #define FMI_TRAINER_H
 
 #include "model/model.h"
-#include "train/data.h"
+#include "data/data.h"
 #include "train/optimizer.h"
 #include "train/snapshot.h"
 

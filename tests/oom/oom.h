@@ -12,6 +12,7 @@ fm_status scenario_small_handles(fm_ctx *ctx);
 fm_status scenario_nets(fm_ctx *ctx);
 fm_status scenario_custom_net(fm_ctx *ctx);
 fm_status scenario_data(fm_ctx *ctx);
+fm_status scenario_files(fm_ctx *ctx);
 fm_status scenario_models(fm_ctx *ctx);
 fm_status scenario_model_files(fm_ctx *ctx);
 fm_status scenario_trainer(fm_ctx *ctx);

@@ -114,6 +114,7 @@ static void fail_every_allocation(scenario_fn scenario, uint32_t n_threads, bool
 
 static const scenario_fn scenarios[] = {
     scenario_small_handles, scenario_nets,     scenario_custom_net,  scenario_data,
+    scenario_files,
     scenario_models,        scenario_model_files, scenario_trainer,  scenario_evaluate,
     scenario_checkpoints,   scenario_solvers,  scenario_samplers,    scenario_fit,
 };
@@ -190,6 +191,7 @@ static void make_folder(void) {
 static void remove_folder(void) {
   unlink(in_folder("model"));
   unlink(in_folder("checkpoint"));
+  unlink(in_folder("rows.npy"));
   ck_assert_msg(rmdir(folder) == 0, "files are left in %s", folder);
 }
 

@@ -1,6 +1,11 @@
 /* Scenarios on paths, priors, normalisers, networks, optimisers, data and solvers. */
 #include "oom.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 static int32_t straight(void *user, double t, fm_path_coefficients *out) {
   (void)user;
   out->alpha = t;
@@ -150,10 +155,61 @@ static int32_t never_pulled(void *user, const fm_pull_request *r) {
   return 1;
 }
 
+/* A file of N_ROWS rows of two floats. */
+static const char *write_rows(const float *cells) {
+  static const char header[] =
+      "\x93NUMPY\x01\x00\x38\x00{'descr': '<f4','fortran_order': False,'shape': (9, 2)}\n";
+  const char *name = in_folder("rows.npy");
+  FILE *file = fopen(name, "wb");
+  if (file == NULL) abort();
+  if (fwrite(header, 1, 66, file) != 66 || fwrite(cells, sizeof *cells, 2 * N_ROWS, file) != 2 * N_ROWS) abort();
+  fclose(file);
+  return name;
+}
+
+static int32_t gather_zeros(void *user, const fm_gather_request *request) {
+  (void)user;
+  memset(request->x1, 0, request->n * request->dim * sizeof *request->x1);
+  return 0;
+}
+
+fm_status scenario_files(fm_ctx *ctx) {
+  fm_status status;
+  fm_data *mapped = NULL, *masked = NULL, *rest = NULL, *held_out = NULL, *gathered = NULL;
+  fm_normaliser *norm = NULL;
+  const fm_data_options mask = {sizeof mask, 0, FM_MISSING_MASK};
+  float holes[2 * N_ROWS];
+  double x1[3 * N_ROWS];
+  int32_t read_labels[N_ROWS];
+  uint32_t classes;
+  const char *name = write_rows(rows_f32);
+  fm_npy_info info;
+  fm_npy_info_init(&info);
+  memcpy(holes, rows_f32, sizeof holes);
+  holes[3] = NAN;
+  CALL(fm_npy_inspect(ctx, name, &info));
+  MAKE(mapped, fm_data_open_npy(ctx, &name, 1, labels, conds, weights, N_ROWS, 1, 2, &mask, &mapped));
+  MAKE(masked, fm_data_create(ctx, holes, NULL, NULL, NULL, NULL, N_ROWS, 2, 0, 0, &mask, &masked));
+  MAKE(rest, fm_data_split(ctx, mapped, 1, 3, &rest, &held_out));
+  MAKE(gathered, fm_data_create_gather(ctx, gather_zeros, NULL, 5, 2, 0, 0, 0, &gathered));
+  CALL(fm_data_read(ctx, masked, 0, N_ROWS, x1, NULL, NULL));
+  CALL(fm_data_read(ctx, held_out, 0, 3, x1, read_labels, NULL));
+  CALL(fm_data_count_classes(ctx, rest, &classes));
+  MAKE(norm, fm_normaliser_fit_data(ctx, FM_NORMALISE_WHOLE, held_out, FM_DATA_COND, &norm));
+end:
+  fm_normaliser_destroy(norm);
+  fm_data_destroy(mapped);
+  fm_data_destroy(masked);
+  fm_data_destroy(rest);
+  fm_data_destroy(held_out);
+  fm_data_destroy(gathered);
+  return status;
+}
+
 fm_status scenario_data(fm_ctx *ctx) {
   fm_status status;
   fm_data *copy = NULL, *copy64 = NULL, *kept = NULL, *pull = NULL;
-  const fm_data_options keep = {sizeof keep, 1};
+  const fm_data_options keep = {sizeof keep, 1, FM_MISSING_ERROR};
   MAKE(copy, fm_data_create(ctx, rows_f32, rows_f32, labels, conds, weights, N_ROWS, 2, 1, 2, NULL, &copy));
   MAKE(copy64, fm_data_create_f64(ctx, rows_f64, NULL, NULL, NULL, NULL, N_ROWS, 2, 0, 0, NULL, &copy64));
   MAKE(kept, fm_data_create(ctx, rows_f32, NULL, labels, conds, NULL, N_ROWS, 2, 1, 2, &keep, &kept));

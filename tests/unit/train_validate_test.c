@@ -18,7 +18,8 @@ static fm_data *rows_of(fm_ctx *ctx, const problem *from, size_t n) {
 }
 
 static trial new_trial(fm_ctx *ctx) {
-  trial t = {new_kit(ctx, &p, (fm_net_options){.width = 48}, (fm_trainer_options){.ema_decay = .9})};
+  trial t;
+  t.kit = new_kit(ctx, &p, (fm_net_options){.width = 48}, (fm_trainer_options){.ema_decay = .9});
   t.few = rows_of(ctx, &p, FEW);
   t.held_out = rows_of(ctx, &others, ROWS);
   return t;
