@@ -34,7 +34,7 @@ START_TEST(uniform_numbers_are_uniform) {
   double sum = 0, square = 0, product = 0, last = 0.5, low = 1, high = 0;
   for (uint64_t i = 0; i < N; i++) {
     double u = fmi_rng_uniform(3, 2, i, 0);
-    ck_assert(u > 0 && u < 1);
+    HOLDS(u > 0 && u < 1, "%g is not between 0 and 1", u);
     sum += u, square += u * u, product += (u - 0.5) * (last - 0.5);
     low = u < low ? u : low, high = u > high ? u : high, last = u;
   }
@@ -58,8 +58,8 @@ START_TEST(below_is_below_and_unbiased) {
       uint64_t cross = (low * b_low >> 32) + (high * b_low & 0xffffffff) + (low * b_high & 0xffffffff);
       uint64_t want = high * b_high + (high * b_low >> 32) + (low * b_high >> 32) + (cross >> 32);
       uint64_t got = fmi_rng_below(11, 7, row, 3, bounds[k]);
-      ck_assert_uint_eq(got, want);
-      ck_assert(got < bounds[k]);
+      HOLDS(got == want && got < bounds[k], "%llu below %llu, expected %llu", (unsigned long long)got,
+            (unsigned long long)bounds[k], (unsigned long long)want);
     }
   enum { N = 70000, CELLS = 7 };
   double count[CELLS] = {0}, chi = 0;
@@ -102,12 +102,12 @@ START_TEST(shuffles_are_permutations) {
     double mean = 0;
     for (uint64_t i = 0; i < SOME; i++) {
       to[i] = fmi_rng_shuffled(9, 0, large[k], large[k] - 1 - i);
-      ck_assert(to[i] < large[k]);
+      HOLDS(to[i] < large[k], "row %llu goes outside", (unsigned long long)i);
       mean += (double)to[i] / (double)large[k] / SOME;
     }
     CLOSE(mean, 0.5, 5 / sqrt(12.0 * SOME)); /* neighbours scatter over the whole table */
     qsort(to, SOME, sizeof *to, by_value);
-    for (size_t i = 1; i < SOME; i++) ck_assert(to[i] != to[i - 1]);
+    for (size_t i = 1; i < SOME; i++) HOLDS(to[i] != to[i - 1], "two rows go to one place");
   }
   free(to);
 }

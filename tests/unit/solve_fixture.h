@@ -3,11 +3,8 @@
 #ifndef SOLVE_FIXTURE_H
 #define SOLVE_FIXTURE_H
 
+#include "fixture.h"
 #include "solve/solve.h"
-
-#include <check.h>
-#include <math.h>
-#include <stdlib.h>
 
 #define MAX_ROWS 64
 
@@ -41,9 +38,10 @@ static fm_status watched(void *user, size_t n, const uint64_t *row, const double
   w->rows += n;
   ck_assert_uint_ge(n, 1);
   for (size_t i = 0; i < n; i++) {
-    ck_assert_msg(t[i] >= w->low && t[i] <= w->high, "evaluated at %.17g", t[i]);
-    ck_assert(row[i] >= w->first_row && row[i] < w->first_row + w->n);
-    ck_assert(i == 0 || row[i] > row[i - 1]);
+    HOLDS(t[i] >= w->low && t[i] <= w->high, "evaluated at %.17g", t[i]);
+    HOLDS(row[i] >= w->first_row && row[i] < w->first_row + w->n, "evaluated for row %llu",
+          (unsigned long long)row[i]);
+    HOLDS(i == 0 || row[i] > row[i - 1], "row %llu out of order", (unsigned long long)row[i]);
     w->nfe[row[i] - w->first_row]++;
     for (size_t j = 0; j < w->dim; j++) dxdt[i * w->dim + j] = w->slope(row[i], t[i], x[i * w->dim + j]);
   }

@@ -46,7 +46,7 @@ static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_opti
   fm_optimizer_options o = {.struct_size = sizeof o, .learning_rate = 3e-3, .n_steps = 40};
   net_options.struct_size = sizeof net_options;
   options.struct_size = sizeof options;
-  if (net_options.width == 0) net_options.width = 20;
+  if (net_options.width == 0) net_options.width = quick() ? 8 : 20;
   if (net_options.depth == 0) net_options.depth = 2;
   if (net_options.time_features == 0) net_options.time_features = 8;
   if (options.batch == 0) options.batch = BATCH;

@@ -346,8 +346,8 @@ END_TEST
 
 START_TEST(a_failed_step_changes_nothing) {
   fm_ctx *ctx = new_ctx(2);
-  kit a = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
-  kit b = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
+  kit a = new_kit(ctx, &p, (fm_net_options){.width = 20}, (fm_trainer_options){0});
+  kit b = new_kit(ctx, &p, (fm_net_options){.width = 20}, (fm_trainer_options){0});
   OK(step_on(&a, &p, NULL, 0, BATCH, NULL));
   OK(step_on(&b, &p, NULL, 0, BATCH, NULL));
   problem *bad = new_block(1, sizeof *bad);
@@ -424,15 +424,16 @@ START_TEST(a_resumed_run_is_the_same_run) {
   kit whole = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
   kit first = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
   kit second = new_kit(other, &p, (fm_net_options){0}, (fm_trainer_options){0});
+  const uint64_t steps = quick() ? 10 : 30, saved = quick() ? 4 : 13;
   char file[512];
   temporary_name(file, sizeof file, "checkpoint");
-  OK(fm_trainer_run(ctx, whole.trainer, whole.data, 30));
-  OK(fm_trainer_run(ctx, first.trainer, first.data, 13));
+  OK(fm_trainer_run(ctx, whole.trainer, whole.data, steps));
+  OK(fm_trainer_run(ctx, first.trainer, first.data, saved));
   OK(fm_trainer_save(ctx, first.trainer, file));
   second.trainer->params[0] = 99; /* whatever it started from */
   ck_assert_int_eq(fm_trainer_load(other, second.trainer, file), FM_OK);
   same_training(first.trainer, second.trainer);
-  ck_assert_int_eq(fm_trainer_run(other, second.trainer, second.data, 30), FM_OK);
+  ck_assert_int_eq(fm_trainer_run(other, second.trainer, second.data, steps), FM_OK);
   same_training(whole.trainer, second.trainer);
 
   static const struct {
