@@ -373,7 +373,8 @@ FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_p
 /* The rate of the given step, counted from 1. */
 FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
 /* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
-   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. */
+   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. A non-finite
+   number in grad, params or state is named by array and index. */
 FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
                                    const float *grad, size_t n_params, float *params, float *state,
                                    double *grad_norm);

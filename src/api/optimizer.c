@@ -28,6 +28,16 @@ fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t
   return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "optimizer: takes float, this is the double build for tests");
 }
 #else
+/* The sum of squares shows what isn't finite at once: that of finite floats can't overflow double. */
+static fm_status check_finite(fm_ctx *ctx, const char *name, const float *x, size_t n, double *squares) {
+  *squares = ctx->runtime.kernels->sum_squares(x, n);
+  if (isfinite(*squares)) return FM_OK;
+  size_t i = 0;
+  while (isfinite(x[i])) i++;
+  return fmi_fail(&ctx->err, FM_E_NONFINITE, "%s: expected finite numbers, found %g at index %zu", name,
+                  (double)x[i], i);
+}
+
 fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step, const float *grad,
                             size_t n_params, float *params, float *state, double *grad_norm) {
   REQUIRE_CTX();
@@ -36,8 +46,11 @@ fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t
   REQUIRE_ARRAY(grad, n_params);
   REQUIRE_ARRAY(params, n_params);
   REQUIRE_ARRAY(state, n_params);
-  double norm = sqrt(ctx->runtime.kernels->sum_squares(grad, n_params));
-  if (!isfinite(norm)) return fmi_fail(&ctx->err, FM_E_NONFINITE, "grad: its norm is %g", norm);
+  double squares, others;
+  FMI_TRY(check_finite(ctx, "grad", grad, n_params, &squares));
+  FMI_TRY(check_finite(ctx, "params", params, n_params, &others));
+  FMI_TRY(check_finite(ctx, "state", state, fm_optimizer_state_count(optimizer, n_params), &others));
+  double norm = sqrt(squares);
   fmi_update u = {.kernels = ctx->runtime.kernels,
                   .options = &optimizer->options,
                   .step = step,

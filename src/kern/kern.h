@@ -33,8 +33,8 @@ typedef struct fmi_gemm {
 
 typedef struct fmi_adamw {
   real beta1, beta2, epsilon;
-  real step_size;  /* rate / (1 - beta1^step) */
-  real correction; /* 1 / sqrt(1 - beta2^step) */
+  real step_size;  /* rate / (1 - beta1^step), of beta1 as it is here */
+  real correction; /* 1 / sqrt(1 - beta2^step), likewise */
   real decay;      /* rate * weight_decay */
   real grad_scale; /* clipping */
 } fmi_adamw;

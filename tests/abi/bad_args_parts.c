@@ -304,5 +304,9 @@ ABOUT(fm_optimizer_step) {
   REFUSED(FM_E_INVALID, "state:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 2, params, NULL, norm));
   REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, nan_rows, 6, params, state, norm));
   REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, infinite_rows, 6, params, state, norm));
+  float bad[12] = {0};
+  bad[4] = NAN;
+  REFUSED(FM_E_NONFINITE, "params:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 6, bad, state, norm));
+  REFUSED(FM_E_NONFINITE, "state:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 6, params, bad, norm));
   FINE(fm_optimizer_step(g.ctx, g.optimizer, 1, NULL, 0, NULL, NULL, NULL));
 }
