@@ -1,6 +1,8 @@
 /* net.c - public functions on architectures. */
 #include "api/api.h"
 
+#include <math.h>
+
 fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
                         size_t cond_dim, const fm_net_options *options, fm_net **out) {
   REQUIRE_OUT();
@@ -42,12 +44,13 @@ fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char
   return FM_OK;
 }
 
-/* What a net computed or a caller's function wrote. */
-static fm_status check_finite(fm_ctx *ctx, const char *what, const real *x, size_t n, size_t dim) {
+/* What a net computed for n rows, first on. */
+static fm_status check_finite(fm_ctx *ctx, const char *what, const real *x, size_t first, size_t n,
+                              size_t dim) {
   for (size_t i = 0; i < n * dim; i++)
-    if (!(x[i] - x[i] == 0))
+    if (!isfinite(x[i]))
       return fmi_fail(&ctx->err, FM_E_NONFINITE, "%s: the net gave %g in row %zu, column %zu", what,
-                      (double)x[i], i / dim, i % dim);
+                      (double)x[i], first + i / dim, i % dim);
   return FM_OK;
 }
 
@@ -58,7 +61,6 @@ fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *para
   real *reals = fmi_alloc(ctx->memory, net->n_params, sizeof *reals, &ctx->err);
   if (reals == NULL) return FM_E_NOMEM;
   fm_status status = fmi_net_init(net, seed, reals, &ctx->err);
-  if (status == FM_OK) status = check_finite(ctx, "params", reals, 1, net->n_params);
   if (status == FM_OK) fmi_floats_from_reals(params, reals, net->n_params);
   fmi_free(ctx->memory, reals);
   return status;
@@ -168,7 +170,7 @@ fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, c
     status = fmi_run_forward(s.plan, &s.weights, &rows, first, now, &s.work, s.batch_block, &ctx->err);
     if (status != FM_OK) break;
     const real *v = fmi_run_output(s.plan, first, &s.work, s.batch_block);
-    status = check_finite(ctx, "out", v, now, net->dim);
+    status = check_finite(ctx, "out", v, first, now, net->dim);
     memcpy(s.d_x + first * net->dim, v, now * net->dim * sizeof *v);
   }
   /* Only now: out is untouched where any row failed. */
@@ -205,6 +207,8 @@ fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const 
   FMI_TRY(open_session(&s, net, wants, params, x, t, labels, cond));
   s.rows.d_x = d_x ? s.d_x : NULL;
   fm_status status = backward_all(&s, d_out);
+  if (status == FM_OK && d_x) status = check_finite(ctx, "d_x", s.d_x, 0, n, net->dim);
+  if (status == FM_OK && d_params) status = check_finite(ctx, "d_params", s.grad, 0, 1, net->n_params);
   if (status == FM_OK && d_x) fmi_floats_from_reals(d_x, s.d_x, n * net->dim);
   if (status == FM_OK && d_params) fmi_floats_from_reals(d_params, s.grad, net->n_params);
   close_session(&s);
@@ -234,8 +238,8 @@ fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const 
     status = fmi_run_forward(s.plan, &s.weights, &rows, first, now, &s.work, s.batch_block, &ctx->err);
     if (status != FM_OK) break;
     const real *v = fmi_run_output(s.plan, first, &s.work, NULL), *tangent = fmi_run_tangent(s.plan, &s.work);
-    status = check_finite(ctx, "out", v, now, net->dim);
-    if (status == FM_OK) status = check_finite(ctx, "d_out", tangent, now, net->dim);
+    status = check_finite(ctx, "out", v, first, now, net->dim);
+    if (status == FM_OK) status = check_finite(ctx, "d_out", tangent, first, now, net->dim);
     memcpy(s.x + first * net->dim, v, cells * sizeof *v); /* the inputs of these rows are done with */
     memcpy(s.d_x + first * net->dim, tangent, cells * sizeof *tangent);
   }

@@ -44,6 +44,8 @@ typedef struct caller_rows {
 } caller_rows;
 
 static fm_status step(fm_ctx *ctx, fm_trainer *t, const caller_rows *r, size_t n, double *loss) {
+  t->grad_scale = 0; /* until the step is done, grad is nobody's gradient */
+  REQUIRE(r->x1_f32 || r->x1_f64, "x1: expected a pointer, found NULL");
   REQUIRE(n >= 1 && n <= t->options.batch, "n: expected 1 to %llu (trainer_options.batch), found %zu",
           (unsigned long long)t->options.batch, n);
   const fm_net *net = t->parts.net;
@@ -67,7 +69,6 @@ fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, con
                           double *loss) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
-  REQUIRE_POINTER(x1);
   caller_rows r = {.x1_f32 = x1, .x0_f32 = x0, .labels = labels, .cond = cond, .weights = weights};
   return step(ctx, trainer, &r, n, loss);
 }
@@ -77,7 +78,6 @@ fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const double *x1
                               double *loss) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);
-  REQUIRE_POINTER(x1);
   caller_rows r = {.x1_f64 = x1, .x0_f64 = x0, .labels = labels, .cond = cond, .weights = weights};
   return step(ctx, trainer, &r, n, loss);
 }

@@ -1,6 +1,8 @@
 /* custom.c - the caller's own network as one operator: velocity(x, t, labels, cond), by callbacks. */
 #include "op/op.h"
 
+#include <math.h>
+
 static void setup(fmi_node *node, const fmi_rows *sizes) {
   node->shape = (fmi_shape){1, sizes->dim};
   node->n_params = node->custom->n_params;
@@ -63,6 +65,10 @@ static fm_status init(const fmi_node *node, uint64_t seed, uint64_t stream_row, 
       node->custom->init ? node->custom->init(node->custom->user, seed, params, node->n_params) : 0;
   if (answer != 0)
     return fmi_fail(err, FM_E_CALLBACK, "net: the caller's init function returned %d", (int)answer);
+  for (size_t i = 0; i < node->n_params; i++)
+    if (!isfinite(params[i]))
+      return fmi_fail(err, FM_E_NONFINITE, "params: the caller's init function wrote %g at index %zu",
+                      (double)params[i], i);
 #endif
   return FM_OK;
 }

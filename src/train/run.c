@@ -54,6 +54,7 @@ fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
   while (t->step < n_steps && !(validation && fmi_validation_is_over(validation, t))) {
     if (fmi_runtime_stopped(rt))
       return fmi_fail(err, FM_STOPPED, "stopped after step %llu", (unsigned long long)t->step);
+    t->grad_scale = 0; /* until the step is done, grad is nobody's gradient */
     FMI_TRY(fmi_data_fetch(data, t->options.seed, true, t->data_row, batch, &t->rows, err));
     FMI_TRY(fmi_trainer_check_rows(t, batch, data->pairs, err));
     FMI_TRY(fmi_trainer_step(rt, t, batch, data->pairs, NULL, err));

@@ -181,7 +181,6 @@ static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_
     return fmi_fail(err, FM_E_NONFINITE, "the gradient's norm is %g at step %llu", norm,
                     (unsigned long long)t->step + 1);
   t->grad_norm = norm;
-  t->grad_scale = 1 / weight;
   job.rate = fmi_optimizer_rate(t->optimizer, t->step + 1);
   job.grad_scale = fmi_optimizer_clip(t->optimizer, norm) / weight;
   job.keep = ema_keep(t);
@@ -240,7 +239,6 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool 
                 .pairs = pairs,
                 .train = true};
   FMI_TRY(fmi_step_rows(rt, &s, err));
-  t->grad_scale = 0; /* until the step is done, grad is nobody's gradient */
   FMI_TRY(fmi_loop_run(rt, &(fmi_loop){grad_item, &s, t->plan->n_parts, t->n_slots}, err));
   double weight = 0, sum = 0;
   for (size_t i = 0; i < n; i++) {
@@ -254,6 +252,7 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool 
     return fmi_fail(err, FM_E_NONFINITE, "the loss is %g at step %llu; lower the learning rate", mean,
                     (unsigned long long)t->step + 1);
   FMI_TRY(apply(rt, t, weight, err));
+  t->grad_scale = 1 / weight;
   t->step++;
   t->n_rows += n;
   t->last_loss = mean;
