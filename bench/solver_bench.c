@@ -43,8 +43,10 @@ static double exact_end(const flow *f, double x0) {
   for (int i = 0; i < 100; i++) {
     const double x = (low + high) / 2, scale = f->s * sqrt(2);
     const double at = (erfc((f->mean[0] - x) / scale) + erfc((f->mean[1] - x) / scale)) / 2;
-    if (at < level) low = x;
-    else high = x;
+    if (at < level)
+      low = x;
+    else
+      high = x;
   }
   return low;
 }
@@ -60,8 +62,10 @@ static void make_points(const flow *f, points *p) {
     double low = -10, high = 10;
     for (int k = 0; k < 60; k++) {
       const double x = (low + high) / 2;
-      if (erfc(-x / sqrt(2)) / 2 < ((double)i + 0.5) / N) low = x;
-      else high = x;
+      if (erfc(-x / sqrt(2)) / 2 < ((double)i + 0.5) / N)
+        low = x;
+      else
+        high = x;
     }
     p->start[i] = low;
     p->end[i] = exact_end(f, low);
@@ -72,7 +76,8 @@ static void make_points(const flow *f, points *p) {
 }
 
 /* Root mean square over the points, as a share of the data's deviation; *nfe: evaluations a point. */
-static double error_of(fm_ctx *ctx, const flow *f, const points *p, const fm_solver_options *options, double *nfe) {
+static double error_of(fm_ctx *ctx, const flow *f, const points *p, const fm_solver_options *options,
+                       double *nfe) {
   double y[N], sum = 0;
   fm_solver *solver = NULL;
   fm_solve_stats stats;
@@ -127,7 +132,8 @@ int main(void) {
     fm_solver_info_init(&info[n]);
     if (fm_solver_method_info(ctx, n, &info[n]) != FM_OK) break;
   }
-  puts("Error at t = 1 over the data's deviation, for equal evaluations of the velocity; where steps are chosen by\n"
+  puts("Error at t = 1 over the data's deviation, for equal evaluations of the velocity; where steps are "
+       "chosen by\n"
        "tolerance (0.1, 0.01, ... 1e-5) the evaluations a point took stand before it.");
   for (size_t i = 0; i < sizeof flows / sizeof *flows; i++) {
     make_points(&flows[i], &p);

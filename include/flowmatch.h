@@ -548,22 +548,23 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
 #define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
 
-/* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g, where low
-   and high are the lesser and the greater of t0 and t1: the same times for a solve and its reverse, and a part of
-   [0, 1] has the whole grid. */
+/* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
+   where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
+   reverse, and a part of [0, 1] has the whole grid. */
 #define FM_GRID_UNIFORM 1u /* g = k / n */
-#define FM_GRID_SHIFTED 2u /* g = t / (t + s (1 - t)), t = k / n, s = grid_shift: s > 1 makes the steps near low, the
-                              source, shorter (Esser et al. 2024, eq. 23) */
-#define FM_GRID_EDM 3u     /* g = 1 / (1 + sigma_k), but 0 first and 1 last: n noise levels from 80 to 0.002 after
-                              Karras et al. 2022, eq. 5, with rho = 7; both ends have shorter steps */
+#define FM_GRID_SHIFTED 2u /* g = t / (t + s (1 - t)), t = k / n, s = grid_shift: s > 1 makes the steps near
+                              low, the source, shorter (Esser et al. 2024, eq. 23) */
+#define FM_GRID_EDM 3u     /* g = 1 / (1 + sigma_k), but 0 first and 1 last: n noise levels from 80 to 0.002
+                              (Karras et al. 2022, eq. 5, rho = 7); both ends have shorter steps */
 #define FM_GRID_CUSTOM 0x7fffffffu /* the caller's, by fm_solver_set_grid or fm_sampler_set_grid */
 
 #define FM_NORM_RMS 1u /* root mean square over a row's components */
 #define FM_NORM_MAX 2u /* the largest component: no part of a wide row may be off */
 
-/* The step after one of scaled error e is longer by the factor safety e^-(1/q - 3/4 beta) e_last^beta, within
-   [min_factor, max_factor], q = 5 or 3 with the order; e > 1 is refused (PI control: Hairer, Norsett & Wanner I, II.4;
-   Hairer & Wanner II, IV.2; Soderlind, ACM TOMS 29, 2003). The defaults are those of Hairer's DOPRI5. */
+/* The step after one of scaled error e is longer by the factor safety e^-(1/q - 3/4 beta) e_last^beta,
+   within [min_factor, max_factor], q = 5 or 3 with the order; e > 1 is refused (PI control: Hairer, Norsett
+   & Wanner I, II.4; Hairer & Wanner II, IV.2; Soderlind, ACM TOMS 29, 2003). The defaults are those of
+   Hairer's DOPRI5. */
 typedef struct fm_solver_options {
   uint64_t struct_size;
   uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker */
@@ -597,7 +598,7 @@ typedef struct fm_row_stats {
   uint64_t accepted;
   uint64_t rejected;
   double t;          /* how far it got */
-  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended before the last time */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
   uint32_t reserved; /* 0 */
 } fm_row_stats;
 
@@ -648,17 +649,17 @@ FM_API fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, 
                                  double t1, size_t n, double *y, fm_trajectory_fn trajectory,
                                  void *trajectory_user, fm_solve_stats *stats);
 
-/* The states at the caller's times, n_times >= 2 that rise or fall from the start to the end: y [n][dim] at times[0],
-   out [n_times][n][dim], whose first block is y (y may be out). Steps are those of fm_solver_solve: states between
-   them are interpolated, to order 4 by dopri5 and tsit5 and to order 3 by the others, from slopes that are there.
-   Fixed steps evaluate once more at the last time if a time before it falls into the last step. rows [n] or NULL
-   gets every row's statistics. A row that fails leaves its entries at times it didn't reach as they were, but the
-   last, which is its state so far. */
+/* The states at the caller's times, n_times >= 2 that rise or fall from the start to the end: y [n][dim] at
+   times[0], out [n_times][n][dim], whose first block is y (y may be out). Steps are those of
+   fm_solver_solve: states between them are interpolated, to order 4 by dopri5 and tsit5 and to order 3 by
+   the others, from slopes that are there. Fixed steps evaluate once more at the last time if a time before
+   it falls into the last step. rows [n] or NULL gets every row's statistics. A row that fails leaves its
+   entries at times it didn't reach as they were, but the last, which is its state so far. */
 FM_API fm_status fm_solver_solve_at(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user,
                                     const double *times, size_t n_times, size_t n, const double *y,
                                     double *out, fm_solve_stats *stats, fm_row_stats *rows);
-/* The steps of a solver made with FM_GRID_CUSTOM: grid [n_grid], n_grid = n_steps + 1, rises from 0 to 1. Until it is
-   set the grid is uniform. */
+/* The steps of a solver made with FM_GRID_CUSTOM: grid [n_grid], n_grid = n_steps + 1, rises from 0 to 1.
+   Until it is set the grid is uniform. */
 FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double *grid, size_t n_grid);
 
 /* ---- Sampling ---------------------------------------------------------------------------------- */
@@ -687,8 +688,8 @@ FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t
                                       const int32_t *labels, const float *cond, size_t n, double *x,
                                       fm_trajectory_fn trajectory, void *trajectory_user,
                                       fm_solve_stats *stats);
-/* The rows at the caller's times in [0, 1], as fm_solver_solve_at: x [n][dim] at times[0] (it may be out), out
-   [n_times][n][dim], both in the data's units; stats and rows [n] may be NULL. */
+/* The rows at the caller's times in [0, 1], as fm_solver_solve_at: x [n][dim] at times[0] (it may be out),
+   out [n_times][n][dim], both in the data's units; stats and rows [n] may be NULL. */
 FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double *times,
                                          size_t n_times, const int32_t *labels, const float *cond, size_t n,
                                          const double *x, double *out, fm_solve_stats *stats,

@@ -101,7 +101,8 @@ static fm_status solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user
   const fmi_solve_control control = {check, &c};
   fm_solve_stats total = {.struct_size = sizeof total};
   fm_status status = FM_OK;
-  for (size_t i = 0; whole->rows != NULL && i < whole->n; i++) whole->rows[i] = (fm_row_stats){.t = whole->t0};
+  for (size_t i = 0; whole->rows != NULL && i < whole->n; i++)
+    whole->rows[i] = (fm_row_stats){.t = whole->t0};
   for (size_t first = 0; first < whole->n; first += SOLVER_ROWS) {
     fmi_solve_job job = *whole;
     job.config = &solver->config;
@@ -138,12 +139,8 @@ fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *u
   REQUIRE_CELLS(n, solver->dim);
   REQUIRE_ARRAY(y, n);
   FMI_TRY(fmi_check_finite_f64("y", y, n, solver->dim, &ctx->err));
-  const fmi_solve_job job = {.t0 = t0,
-                             .t1 = t1,
-                             .n = n,
-                             .y = y,
-                             .trajectory = trajectory,
-                             .trajectory_user = trajectory_user};
+  const fmi_solve_job job = {
+      .t0 = t0, .t1 = t1, .n = n, .y = y, .trajectory = trajectory, .trajectory_user = trajectory_user};
   return solve(ctx, solver, rhs, user, &job, stats);
 }
 

@@ -44,10 +44,10 @@ static const option options[] = {
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     {OPTION_TEXT, 0, "solver", "NAME", AT(how.method), 0, 0,
      "one of the list below; auto: euler if --steps or --grid is given, else dopri5 (auto)"},
-    {OPTION_COUNT, 0, "steps", "N", AT(how.steps), 1, 1e6,
-     "fixed steps, and how many (" DEFAULT_STEPS ")"},
+    {OPTION_COUNT, 0, "steps", "N", AT(how.steps), 1, 1e6, "fixed steps, and how many (" DEFAULT_STEPS ")"},
     {OPTION_TEXT, 0, "grid", "G", AT(how.grid), 0, 0,
-     "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both ends "
+     "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both "
+     "ends "
      "(uniform)"},
     {OPTION_REAL, 0, "rtol", "X", AT(how.rtol), 1e-12, 1, "chosen steps: relative tolerance (1e-3)"},
     {OPTION_REAL, 0, "atol", "X", AT(how.atol), 1e-12, 1,

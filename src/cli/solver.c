@@ -72,7 +72,8 @@ int solver_options_from(const command *c, const solver_words *words, fm_solver_o
     if (strcmp(m.info[i].name, name) == 0) found = &m.info[i];
   if (found == NULL) return unknown_method(c, name, &m);
   if (tolerance && fixed)
-    return args_wrong(c, "--rtol and --atol are for steps chosen for an accuracy, --steps and --grid for fixed ones");
+    return args_wrong(
+        c, "--rtol and --atol are for steps chosen for an accuracy, --steps and --grid for fixed ones");
   if (tolerance && !found->adaptive)
     return args_wrong(c, "--rtol and --atol are for steps chosen for an accuracy; %s takes fixed ones", name);
   fm_solver_options_init(options);

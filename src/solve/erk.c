@@ -43,7 +43,8 @@ void fmi_erk_carve(fmi_erk *s, fmi_arena *arena, const fmi_tableau *tableau, siz
   s->t_next = fmi_arena_take(arena, n, sizeof *s->t_next);
   s->t_stage = fmi_arena_take(arena, n, sizeof *s->t_stage);
   s->x = fmi_arena_take(arena, fmi_mul_size(n, dim), sizeof *s->x);
-  s->k = fmi_arena_take(arena, fmi_mul_size(fmi_mul_size(fmi_erk_end_stage(tableau) + 1, n), dim), sizeof *s->k);
+  s->k =
+      fmi_arena_take(arena, fmi_mul_size(fmi_mul_size(fmi_erk_end_stage(tableau) + 1, n), dim), sizeof *s->k);
   s->between = fmi_arena_take(arena, dim, sizeof *s->between);
 }
 
@@ -217,8 +218,10 @@ fm_status fmi_erk_finish_by_euler(fmi_erk *s) {
   fmi_erk_combine(s, forward, 1);
   s->long_step = true;
   for (size_t i = 0; i < rows; i++) {
-    if (fmi_erk_accept(s, i)) s->rows[s->row[i]].status = FM_DEADLINE;
-    else fmi_erk_fail(s, i, FM_E_NONFINITE);
+    if (fmi_erk_accept(s, i))
+      s->rows[s->row[i]].status = FM_DEADLINE;
+    else
+      fmi_erk_fail(s, i, FM_E_NONFINITE);
   }
   s->active = 0;
   s->step++;

@@ -33,20 +33,20 @@ typedef struct fmi_erk {
   const fmi_solve_job *job;
   const fmi_tableau *tableau;
   size_t active;
-  uint64_t step;     /* number of the last trajectory call */
-  size_t *row;       /* [n] slot: its row of y */
-  uint64_t *row_id;  /* [n] slot: first_row + row, as rhs sees it */
-  double *t;         /* [n] row: its time */
-  size_t *next;      /* [n] row: which of job->times it comes to next */
+  uint64_t step;      /* number of the last trajectory call */
+  size_t *row;        /* [n] slot: its row of y */
+  uint64_t *row_id;   /* [n] slot: first_row + row, as rhs sees it */
+  double *t;          /* [n] row: its time */
+  size_t *next;       /* [n] row: which of job->times it comes to next */
   fm_row_stats *rows; /* [n] row: the caller's, or in the workspace */
-  double *h;         /* [n] slot: the step being tried */
-  double *t_next;    /* [n] slot: where it ends */
-  double *t_stage;   /* [n] slot: the time of x */
-  double *x;         /* [n][dim] slot: a stage's argument, then the step's result */
-  double *k;         /* [stages, end included][n][dim] slot: the stages */
-  double *between;   /* [dim] a state inside a step */
-  bool long_step;    /* the step is Euler's, whatever the method */
-  size_t failed_row; /* the first row of y that ended early, if failed_status is not FM_OK */
+  double *h;          /* [n] slot: the step being tried */
+  double *t_next;     /* [n] slot: where it ends */
+  double *t_stage;    /* [n] slot: the time of x */
+  double *x;          /* [n][dim] slot: a stage's argument, then the step's result */
+  double *k;          /* [stages, end included][n][dim] slot: the stages */
+  double *between;    /* [dim] a state inside a step */
+  bool long_step;     /* the step is Euler's, whatever the method */
+  size_t failed_row;  /* the first row of y that ended early, if failed_status is not FM_OK */
   fm_status failed_status;
   double failed_t;
 } fmi_erk;
@@ -67,8 +67,8 @@ fm_status fmi_erk_stages(fmi_erk *s, unsigned from, unsigned to);
 void fmi_erk_combine(fmi_erk *s, const double *w, unsigned terms);
 /* out [active][dim] = sum_j w_j k_j over the first `terms` stages. */
 void fmi_erk_weigh(const fmi_erk *s, const double *w, unsigned terms, double *out);
-/* Takes a step: saves what was wanted up to t_next, copies x of a slot to y and moves its row to t_next. False,
-   and the row stays, if x or a state saved is not finite. */
+/* Takes a step: saves what was wanted up to t_next, copies x of a slot to y and moves its row to t_next.
+   False, and the row stays, if x or a state saved is not finite. */
 bool fmi_erk_accept(fmi_erk *s, size_t slot);
 /* Counts a step that was refused. */
 void fmi_erk_reject(fmi_erk *s, size_t slot);

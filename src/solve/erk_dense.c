@@ -2,8 +2,8 @@
 
    The cubic through the states and slopes at both ends (Hairer, Norsett & Wanner I, eq. II.6.7) is a
    continuous extension of order 3 for every method of that order; where a method has one of order 4 it is
-   that cubic and one term more, which vanishes with its slope at both ends. Both are sums of the stages, so the
-   weights say all. */
+   that cubic and one term more, which vanishes with its slope at both ends. Both are sums of the stages, so
+   the weights say all. */
 #include "solve/erk.h"
 
 void fmi_erk_dense_weights(const fmi_tableau *tableau, double theta, double *w) {
@@ -55,8 +55,10 @@ bool fmi_erk_save(fmi_erk *s, size_t slot) {
   while (wanted(s, row)) {
     const double time = next_time(s, row);
     const double *x = s->x + slot * dim;
-    if (fmi_erk_saves_inside(s, slot)) x = interpolate(s, slot, time);
-    else if (time != s->t_next[slot]) break;
+    if (fmi_erk_saves_inside(s, slot))
+      x = interpolate(s, slot, time);
+    else if (time != s->t_next[slot])
+      break;
     if (!fmi_erk_finite(x, dim)) return false;
     job->save(job->save_user, job->first_row + row, s->next[row]++, x);
   }

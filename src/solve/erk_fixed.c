@@ -17,8 +17,8 @@ static fm_status find_end_slopes(fmi_erk *s, bool *found) {
   return fmi_erk_evaluate(s, s->k + fmi_erk_end_stage(s->tableau) * s->job->n * s->job->dim);
 }
 
-/* Takes the step whose result is in x; rows that left the finite numbers stay where they were. The first stages of
-   the next step are known if the slopes at the end of this one were found. */
+/* Takes the step whose result is in x; rows that left the finite numbers stay where they were. The first
+   stages of the next step are known if the slopes at the end of this one were found. */
 static void take_step(fmi_erk *s, bool found) {
   size_t kept = 0;
   for (size_t i = 0; i < s->active; i++) {

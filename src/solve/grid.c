@@ -14,9 +14,9 @@ double fmi_grid_shifted(uint32_t k, uint32_t n, double shift) {
   return (double)k / ((double)k + shift * (double)(n - k));
 }
 
-/* Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", NeurIPS 2022, eq. 5 with
-   rho = 7: n noise levels from 80 to 0.002 whose 7th roots are equally spaced, as times 1 / (1 + sigma). The
-   first of them, 1/81, is left to the interval's end: 0. */
+/* Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", NeurIPS 2022, eq. 5
+   with rho = 7: n noise levels from 80 to 0.002 whose 7th roots are equally spaced, as times 1 / (1 + sigma).
+   The first of them, 1/81, is left to the interval's end: 0. */
 double fmi_grid_edm(uint32_t k, uint32_t n, double shift) {
   (void)shift;
   const double most = pow(80, 1.0 / 7), least = pow(0.002, 1.0 / 7);

@@ -20,9 +20,7 @@ static const fmi_method fixed_methods[] = {
 #undef FMI_METHOD
 };
 
-const fmi_method *fmi_method_at(size_t index) {
-  return index < FMI_COUNT(methods) ? &methods[index] : NULL;
-}
+const fmi_method *fmi_method_at(size_t index) { return index < FMI_COUNT(methods) ? &methods[index] : NULL; }
 
 const fmi_method *fmi_method_by_kind(uint32_t kind) {
   for (size_t i = 0; i < FMI_COUNT(methods); i++)
@@ -68,8 +66,8 @@ static fm_status read_within(const char *field, double given, double fallback, d
                              double *out, fmi_error *err) {
   *out = given == 0 ? fallback : given;
   if (given == 0 || (given >= least && given <= most)) return FM_OK;
-  return fmi_fail(err, FM_E_INVALID, "solver_options.%s: expected 0 or %g to %g, found %g", field, least, most,
-                  given);
+  return fmi_fail(err, FM_E_INVALID, "solver_options.%s: expected 0 or %g to %g, found %g", field, least,
+                  most, given);
 }
 
 static fm_status read_grid(const fm_solver_options *o, fmi_solve_config *c, fmi_error *err) {
@@ -81,10 +79,11 @@ static fm_status read_grid(const fm_solver_options *o, fmi_solve_config *c, fmi_
     return fmi_fail(err, FM_E_UNSUPPORTED, "solver_options.grid: expected one of FM_GRID_..., found %u",
                     (unsigned)kind);
   if (kind != FM_GRID_UNIFORM && fmi_method_is_adaptive(c->method))
-    return fmi_fail(err, FM_E_INVALID,
-                    "solver_options.grid: expected uniform or solver_options.fixed_steps, since %s chooses its "
-                    "steps; found %u",
-                    c->method->name, (unsigned)kind);
+    return fmi_fail(
+        err, FM_E_INVALID,
+        "solver_options.grid: expected uniform or solver_options.fixed_steps, since %s chooses its "
+        "steps; found %u",
+        c->method->name, (unsigned)kind);
   return read_within("grid_shift", o->grid_shift, 3, 1e-6, 1e6, &c->grid.shift, err);
 }
 

@@ -74,8 +74,8 @@ void fmi_method_describe(const fmi_method *method, fm_solver_info *info);
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
 
-/* Solves a job's n rows in place. rhs rows, trajectory rows and saved rows are first_row + index. workspace is
-   64-byte aligned, of config->method->workspace(config, n, dim) bytes or what that gives for a larger n.
+/* Solves a job's n rows in place. rhs rows, trajectory rows and saved rows are first_row + index. workspace
+   is 64-byte aligned, of config->method->workspace(config, n, dim) bytes or what that gives for a larger n.
 
    A row that fails (FM_E_STEPS, FM_E_NONFINITE) keeps its state so far while the others go on; the call
    then returns the status of the first such row in y, and names it. FM_DEADLINE: every row is at t1, some by
@@ -87,8 +87,8 @@ fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fm
                     double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
                     fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats,
                     fmi_error *err);
-/* Rows that did not come to t1, for no reason of their own, get the status of the call that ended. rows may be
-   NULL. */
+/* Rows that did not come to t1, for no reason of their own, get the status of the call that ended. rows may
+   be NULL. */
 void fmi_row_stats_end(fm_row_stats *rows, size_t n, double t1, fm_status status);
 /* Checks the times of a solve: at least two, finite, rising or falling throughout. */
 fm_status fmi_check_times(const double *times, size_t n_times, fmi_error *err);

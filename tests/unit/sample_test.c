@@ -151,7 +151,8 @@ START_TEST(conditions_follow_their_rows) {
     least = stats.nfe < least ? stats.nfe : least;
   }
   ck_assert_uint_eq(nfe, total.nfe);
-  if (methods[_i] == FM_SOLVER_DOPRI5 || methods[_i] == FM_SOLVER_TSIT5) ck_assert_uint_lt(least, total.max_nfe); /* or nothing was tested */
+  if (methods[_i] == FM_SOLVER_DOPRI5 || methods[_i] == FM_SOLVER_TSIT5)
+    ck_assert_uint_lt(least, total.max_nfe); /* or nothing was tested */
   memcpy(plain, start, sizeof start);
   OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, 48, plain, NULL, NULL, NULL));
   for (size_t i = 0; i < 48; i++) ck_assert(plain[i * DIM] != all[i * DIM]);
@@ -320,8 +321,9 @@ START_TEST(states_at_times_of_a_transport) {
   }
   OK(fm_sampler_transport_at(one, sampler, times, K, labels, cond[0], n, start, again, NULL, NULL));
   SAME(again, out, K * n * DIM);
-  FAILS(FM_E_INVALID, "times[1]",
-        fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1.25}, 2, NULL, NULL, 1, x, out, NULL, NULL));
+  FAILS(
+      FM_E_INVALID, "times[1]",
+      fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1.25}, 2, NULL, NULL, 1, x, out, NULL, NULL));
   fm_sampler_destroy(sampler), fm_model_destroy(model);
   fm_ctx_destroy(ctx), fm_ctx_destroy(one);
 }
@@ -342,8 +344,9 @@ START_TEST(a_row_out_of_range_leaves_the_others) {
   x[bad * DIM] = -1.797e308;
   memcpy(out, x, n * DIM * sizeof *x);
   memcpy(alone, x + (n - 1) * DIM, sizeof alone);
-  FAILS(FM_E_NONFINITE, "row 3, column 0",
-        fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1}, 2, NULL, NULL, n, out, out, NULL, rows));
+  FAILS(
+      FM_E_NONFINITE, "row 3, column 0",
+      fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1}, 2, NULL, NULL, n, out, out, NULL, rows));
   for (size_t i = 0; i < n; i++) ck_assert_int_eq(rows[i].status, i == bad ? FM_E_NONFINITE : FM_OK);
   OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, 1, alone, NULL, NULL, NULL));
   SAME(out + (2 * n - 1) * DIM, alone, DIM); /* in another tile */

@@ -32,7 +32,8 @@ static fmi_solve_config with_grid(uint32_t method, uint32_t n_steps, uint32_t gr
                                           .fixed_steps = 1});
 }
 
-/* ---- states between steps --------------------------------------------------------------------------------- */
+/* ---- states between steps ---------------------------------------------------------------------------------
+   */
 
 /* y' = y at h / 2 of one step h = 1/4. The paper's decimals of tsit5 are good to 1e-14. */
 START_TEST(reference_numbers_between_steps) {
@@ -80,8 +81,8 @@ static double error_of_one_step(uint32_t method, double h) {
   return largest;
 }
 
-/* What the header says: a step of a method of order p is off by h^(q + 1) inside, q the lesser of p and the order
-   of its interpolant; over many steps none of the method's order is lost but by a step of its own. */
+/* What the header says: a step of a method of order p is off by h^(q + 1) inside, q the lesser of p and the
+   order of its interpolant; over many steps none of the method's order is lost but by a step of its own. */
 START_TEST(orders_between_steps) {
   const fmi_tableau *w = fmi_method_at((size_t)_i)->tableau;
   const uint32_t kind = kind_of(_i);
@@ -94,8 +95,8 @@ START_TEST(orders_between_steps) {
 }
 END_TEST
 
-/* Times wanted change no step, cost what is said, and nothing is asked for outside [t0, t1] (the right-hand side
-   looks). At a step's end they are its result, at others continuous with it. */
+/* Times wanted change no step, cost what is said, and nothing is asked for outside [t0, t1] (the right-hand
+   side looks). At a step's end they are its result, at others continuous with it. */
 static void compare(fmi_solve_config config, bool fixed, double t0, double t1) {
   double times[N_TIMES], out[N_TIMES * N * DIM], y[N * DIM], plain[N * DIM], start[N * DIM];
   spread(times, t0, t1);
@@ -171,8 +172,10 @@ START_TEST(a_failing_row_leaves_later_times_alone) {
   for (size_t k = 1; k + 1 < N_TIMES; k++)
     for (size_t i = 0; i < N; i++) {
       const double x = out[k * N + i];
-      if (i != 4 || times[k] <= s.rows[4].t) NEAR(x, exp(sin(times[k])), 0.1);
-      else ck_assert(x == -7);
+      if (i != 4 || times[k] <= s.rows[4].t)
+        NEAR(x, exp(sin(times[k])), 0.1);
+      else
+        ck_assert(x == -7);
     }
   ck_assert_double_gt(times[N_TIMES - 2], s.rows[4].t);
 }
@@ -205,8 +208,8 @@ END_TEST
 
 START_TEST(bad_times_are_named) {
   static const double fine[] = {0, 0.5, 1}, falling[] = {1, 0, -1}, flat[] = {0, 0.5, 0.5},
-                      turning[] = {0, 1, 0.5}, up[] = {1, 0, 0.5}, nan[] = {0, NAN, 1}, inf[] = {0, 1, INFINITY},
-                      still[] = {1, 1};
+                      turning[] = {0, 1, 0.5}, up[] = {1, 0, 0.5}, nan[] = {0, NAN, 1},
+                      inf[] = {0, 1, INFINITY}, still[] = {1, 1};
   ck_assert_int_eq(fmi_check_times(fine, 3, &err), FM_OK);
   ck_assert_int_eq(fmi_check_times(falling, 3, &err), FM_OK);
   ck_assert_int_eq(fmi_check_times(fine, 1, &err), FM_E_INVALID);
@@ -223,11 +226,13 @@ START_TEST(bad_times_are_named) {
 }
 END_TEST
 
-/* ---- grids --------------------------------------------------------------------------------------------------- */
+/* ---- grids
+   --------------------------------------------------------------------------------------------------- */
 
 START_TEST(reference_numbers_of_grids) {
   const fmi_grid edm = with_grid(FM_SOLVER_EULER, 5, FM_GRID_EDM, 0).grid;
-  static const double values[] = {0, .053972855642703266, .2844772990774094, .8548815077724327, .998003992015968, 1};
+  static const double values[] = {
+      0, .053972855642703266, .2844772990774094, .8548815077724327, .998003992015968, 1};
   for (uint32_t k = 0; k <= 5; k++) NEAR(fmi_grid_time(&edm, 0, 1, k), values[k], 1e-14);
   NEAR(edm.position(0, 5, 0), .012345679012345734, 1e-14); /* the level that the start stands for */
   const fmi_grid shifted = with_grid(FM_SOLVER_EULER, 20, FM_GRID_SHIFTED, 0).grid;
@@ -246,8 +251,8 @@ static const uint32_t grids[] = {
 #undef FMI_GRID
 };
 
-/* Any grid, any number of steps: from end to end, rising, the same times back again, and a part of [0, 1] has the
-   whole grid, scaled. */
+/* Any grid, any number of steps: from end to end, rising, the same times back again, and a part of [0, 1] has
+   the whole grid, scaled. */
 START_TEST(grids_go_from_end_to_end) {
   static const uint32_t counts[] = {1, 2, 3, 5, 20, 257};
   for (size_t i = 0; i < FMI_COUNT(counts); i++) {
@@ -298,8 +303,9 @@ START_TEST(a_grid_of_ones_own) {
   }
   static const double bad[][5] = {
       {.1, .3, .6, .9, 1}, {0, .3, .3, .9, 1}, {0, .3, .2, .9, 1}, {0, .3, NAN, .9, 1}, {0, .3, .6, .9, .99}};
-  static const char *const named[] = {"grid[0]: expected 0", "grid[2]: expected more", "grid[2]: expected more",
-                                      "grid[2]: expected more", "grid[4]: expected 1"};
+  static const char *const named[] = {"grid[0]: expected 0", "grid[2]: expected more",
+                                      "grid[2]: expected more", "grid[2]: expected more",
+                                      "grid[4]: expected 1"};
   for (size_t i = 0; i < FMI_COUNT(bad); i++) {
     ck_assert_int_eq(fmi_grid_set(own, bad[i], 5, &err), FM_E_INVALID);
     NAMES(named[i]);
@@ -328,7 +334,8 @@ START_TEST(steps_of_no_length_do_nothing) {
 }
 END_TEST
 
-/* ---- options of step control ------------------------------------------------------------------------------------ */
+/* ---- options of step control
+   ------------------------------------------------------------------------------------ */
 
 static int32_t longest(void *user, const fm_trajectory *at) {
   double *last_and_longest = user;
@@ -359,7 +366,8 @@ START_TEST(no_step_is_longer_than_asked) {
 }
 END_TEST
 
-/* A row that is easy but for one component of a hundred: the maximum sees it, the mean square a tenth of it. */
+/* A row that is easy but for one component of a hundred: the maximum sees it, the mean square a tenth of it.
+   */
 static double mostly_flat(uint64_t row, double t, double y) { return row == 0 ? y * (sin(t) + 0.5) : 0; }
 static fm_status one_in_hundred(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                                 double *dxdt, fmi_error *error) {
@@ -378,7 +386,8 @@ START_TEST(the_largest_component_can_count) {
     void *workspace = aligned_alloc(FMI_ALIGN, config.method->workspace(&config, 1, 100));
     fm_solve_stats stats = {0};
     const fmi_rhs rhs = {one_in_hundred, NULL};
-    ck_assert_int_eq(fmi_solve(&config, &rhs, NULL, 0, 3, 0, 1, 100, y, workspace, NULL, NULL, &stats, &err), FM_OK);
+    ck_assert_int_eq(fmi_solve(&config, &rhs, NULL, 0, 3, 0, 1, 100, y, workspace, NULL, NULL, &stats, &err),
+                     FM_OK);
     free(workspace);
     steps_of[norm] = stats.accepted;
     error_of[norm] = fabs(y[0] - sine_at(3));
@@ -389,7 +398,8 @@ START_TEST(the_largest_component_can_count) {
 END_TEST
 
 START_TEST(the_rule_is_as_asked) {
-  fm_solver_options o = {.struct_size = sizeof o, .safety = 0.5, .min_factor = 0.1, .max_factor = 3, .beta = 0.1};
+  fm_solver_options o = {
+      .struct_size = sizeof o, .safety = 0.5, .min_factor = 0.1, .max_factor = 3, .beta = 0.1};
   fmi_step_rule rule = config_with(&o).rule;
   fmi_step_state state = {.h = 1};
   fmi_step_next(&state, 0, &rule);
@@ -429,7 +439,8 @@ START_TEST(bad_step_options_are_named) {
       {{.beta = NAN}, "solver_options.beta:"},
       {{.max_step = -1}, "solver_options.max_step:"},
       {{.max_step = INFINITY}, "solver_options.max_step:"},
-      {{.grid = FM_GRID_EDM}, "solver_options.grid: expected uniform or solver_options.fixed_steps, since dopri5"},
+      {{.grid = FM_GRID_EDM},
+       "solver_options.grid: expected uniform or solver_options.fixed_steps, since dopri5"},
       {{.grid = FM_GRID_CUSTOM, .method = FM_SOLVER_TSIT5}, "tsit5"},
       {{.grid_shift = -3, .method = FM_SOLVER_EULER}, "solver_options.grid_shift:"},
       {{.grid_shift = INFINITY, .method = FM_SOLVER_EULER}, "solver_options.grid_shift:"},

@@ -31,9 +31,9 @@ static double solve_one(fmi_solve_config config, slope_fn slope, double y, doubl
 
 /* ---- tableaux and reference numbers ----------------------------------------------------------------- */
 
-/* The order conditions are sums over rooted trees (Hairer, Norsett & Wanner I, II.2): every tree gives stages u
-   with sum_i b_i u_i = 1 / gamma. A tree is written in postfix: '1' is the bare root, 'c' multiplies u by the nodes,
-   'A' stands for a branch: u = u_below * A u_above. Up to order 5 these are all. */
+/* The order conditions are sums over rooted trees (Hairer, Norsett & Wanner I, II.2): every tree gives stages
+   u with sum_i b_i u_i = 1 / gamma. A tree is written in postfix: '1' is the bare root, 'c' multiplies u by
+   the nodes, 'A' stands for a branch: u = u_below * A u_above. Up to order 5 these are all. */
 static const struct {
   const char *tree;
   unsigned order;
@@ -100,7 +100,8 @@ START_TEST(tableaux_are_consistent) {
       const double error = condition(w, w->e, tree), extension = condition(w, w->d, tree);
       if (trees[k].order <= w->order) {
         const double off = condition(w, w->b, tree) - 1 / trees[k].gamma;
-        ck_assert_msg(fabs(off) <= 2e-15, "%s, order %u, tree \"%s\": off by %g", w->name, trees[k].order, tree, off);
+        ck_assert_msg(fabs(off) <= 2e-15, "%s, order %u, tree \"%s\": off by %g", w->name, trees[k].order, tree,
+                      off);
       }
       if (trees[k].order <= w->embedded_order)
         ck_assert_msg(fabs(error) <= 1e-15, "%s, tree \"%s\": error weights off by %g", w->name, tree, error);
@@ -162,8 +163,8 @@ START_TEST(reference_numbers_of_fixed_steps) {
       {FM_SOLVER_RK4, 10, gauss, 2.500000240008807},
   };
   for (size_t i = 0; i < FMI_COUNT(cases); i++)
-    NEAR(solve_one(fixed_steps(cases[i].method, cases[i].n_steps), cases[i].slope, 1, 0, 1), cases[i].expected,
-         1e-14);
+    NEAR(solve_one(fixed_steps(cases[i].method, cases[i].n_steps), cases[i].slope, 1, 0, 1),
+         cases[i].expected, 1e-14);
 }
 END_TEST
 
@@ -214,9 +215,9 @@ static double measured_order(const fmi_tableau *tableau, uint32_t n_steps) {
   return log2(coarse / fabs(solve_one(config, sine, 1, 0, 3) - exact));
 }
 
-/* Every tableau with fixed steps, between 64 and 128 of them, on y' = y (sin t + 1/2); then its second solution,
-   which an error estimate stands and falls with, between 256 and 512: that of bs32 is so good that higher terms still
-   show before. */
+/* Every tableau with fixed steps, between 64 and 128 of them, on y' = y (sin t + 1/2); then its second
+   solution, which an error estimate stands and falls with, between 256 and 512: that of bs32 is so good that
+   higher terms still show before. */
 START_TEST(orders_of_accuracy) {
   for (const fmi_tableau *const *p = fmi_tableaux; *p != NULL; p++) {
     double order = measured_order(*p, 64);
@@ -326,7 +327,8 @@ START_TEST(steps_shrink_and_grow_within_limits) {
 }
 END_TEST
 
-/* RMS and maximum over the components of v / (atol + rtol max(|y0|, |y1|)), for every length around blocks of 4. */
+/* RMS and maximum over the components of v / (atol + rtol max(|y0|, |y1|)), for every length around blocks of
+   4. */
 START_TEST(error_norm) {
   double v[11], y0[11], y1[11], scratch[11];
   for (size_t dim = 1; dim <= 11; dim++) {

@@ -1,5 +1,5 @@
-/* solver_test.c - the public functions on solvers: more rows than are solved at a time, states at times, statistics
-   of rows, grids, and the list of methods. */
+/* solver_test.c - the public functions on solvers: more rows than are solved at a time, states at times,
+   statistics of rows, grids, and the list of methods. */
 #include "fixture.h"
 
 enum { N = 600, DIM = 2, N_TIMES = 6 };
@@ -53,7 +53,8 @@ static void check_sums(const fm_solve_stats *stats) {
 }
 
 static const fm_solver_options kinds[] = {
-    {.method = FM_SOLVER_EULER, .n_steps = 4000},   {.method = FM_SOLVER_RK4, .n_steps = 40},
+    {.method = FM_SOLVER_EULER, .n_steps = 4000},
+    {.method = FM_SOLVER_RK4, .n_steps = 40},
     {.method = FM_SOLVER_DOPRI5, .rtol = 1e-7, .atol = 1e-7},
     {.method = FM_SOLVER_TSIT5, .rtol = 1e-7, .atol = 1e-7},
     {.method = FM_SOLVER_BS32, .rtol = 1e-5, .atol = 1e-6},
@@ -84,8 +85,7 @@ START_TEST(states_at_times_are_right) {
   memcpy(out, plain, sizeof plain);
   OK(fm_solver_solve_at(ctx, solver, decay, &p, back, N_TIMES, N, out, out, NULL, NULL));
   SAME(out, plain, (size_t)N * DIM);
-  for (size_t i = 0; i < 20; i++)
-    CLOSE(out[(N_TIMES - 1) * N * DIM + i], y[i], 1e-2);
+  for (size_t i = 0; i < 20; i++) CLOSE(out[(N_TIMES - 1) * N * DIM + i], y[i], 1e-2);
   fm_solver_destroy(solver);
   fm_ctx_destroy(ctx);
 }
@@ -98,8 +98,8 @@ START_TEST(a_failed_row_is_told_from_the_others) {
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
   fill();
-  FAILS(FM_E_NONFINITE, "row 300:",
-        fm_solver_solve_at(ctx, solver, decay, &p, times, N_TIMES, N, y, out, &stats, rows));
+  FAILS(FM_E_NONFINITE,
+        "row 300:", fm_solver_solve_at(ctx, solver, decay, &p, times, N_TIMES, N, y, out, &stats, rows));
   check_sums(&stats);
   for (size_t i = 0; i < N; i++) {
     ck_assert_int_eq(rows[i].status, i == 300 ? FM_E_NONFINITE : FM_OK);
@@ -120,11 +120,13 @@ START_TEST(an_ended_call_marks_its_rows) {
   fm_solver *solver = solver_of(ctx, &kinds[1]);
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
-  for (int k = 0; k < 2; k++) { /* in the second 256 rows: the first have 40 steps of 4 evaluations and one more */
+  for (int k = 0; k < 2;
+       k++) { /* in the second 256 rows: the first have 40 steps of 4 evaluations and one more */
     problem p = {.ctx = ctx, .broken_row = UINT64_MAX, .stop_at = k ? 200 : 0, .fail_at = k ? 0 : 200};
     const fm_status why = k ? FM_STOPPED : FM_E_CALLBACK;
     fill();
-    FAILS(why, k ? "" : "rhs", fm_solver_solve_at(ctx, solver, decay, &p, times, N_TIMES, N, y, out, &stats, rows));
+    FAILS(why, k ? "" : "rhs",
+          fm_solver_solve_at(ctx, solver, decay, &p, times, N_TIMES, N, y, out, &stats, rows));
     check_sums(&stats);
     for (size_t i = 0; i < N; i++) {
       ck_assert_int_eq(rows[i].status, i < 256 ? FM_OK : why);
@@ -139,8 +141,8 @@ END_TEST
 START_TEST(grids_are_set_and_kept) {
   static const double grid[] = {0, .3, .6, .9, 1};
   fm_ctx *ctx = new_ctx(1);
-  fm_solver *solver = solver_of(ctx, &(fm_solver_options){
-                                         .method = FM_SOLVER_EULER, .n_steps = 4, .grid = FM_GRID_CUSTOM});
+  fm_solver *solver =
+      solver_of(ctx, &(fm_solver_options){.method = FM_SOLVER_EULER, .n_steps = 4, .grid = FM_GRID_CUSTOM});
   problem p = {.ctx = ctx, .broken_row = UINT64_MAX};
   double x[DIM] = {1, 1};
   OK(fm_solver_solve(ctx, solver, decay, &p, 0, 1, 1, x, NULL, NULL, NULL));
@@ -159,9 +161,9 @@ START_TEST(grids_are_set_and_kept) {
 END_TEST
 
 START_TEST(methods_can_be_listed) {
-  static const uint32_t known[] = {FM_SOLVER_EULER, FM_SOLVER_MIDPOINT, FM_SOLVER_HEUN2, FM_SOLVER_HEUN3,
-                                   FM_SOLVER_RK4,   FM_SOLVER_RK4_38,   FM_SOLVER_BS32,  FM_SOLVER_TSIT5,
-                                   FM_SOLVER_DOPRI5};
+  static const uint32_t known[] = {FM_SOLVER_EULER, FM_SOLVER_MIDPOINT, FM_SOLVER_HEUN2,
+                                   FM_SOLVER_HEUN3, FM_SOLVER_RK4,      FM_SOLVER_RK4_38,
+                                   FM_SOLVER_BS32,  FM_SOLVER_TSIT5,    FM_SOLVER_DOPRI5};
   fm_ctx *ctx = new_ctx(1);
   fm_solver_info info;
   fm_solver_info_init(&info);
