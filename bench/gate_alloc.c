@@ -198,6 +198,13 @@ static void call_solve_dopri5(fixture *f, size_t i) {
   (void)i;
   solve(f, f->solver_dopri5);
 }
+static void call_solve_at(fixture *f, size_t i) {
+  static const double times[] = {0, 0.3, 1};
+  static double out[3 * N_ROWS * GATE_DIM];
+  fm_solver *solver = i % 2 ? f->solver_euler : f->solver_dopri5;
+  for (size_t j = 0; j < N_ROWS * GATE_DIM; j++) f->y[j] = 1.0 + (double)j;
+  BENCH_OK(f->ctx, fm_solver_solve_at(f->ctx, solver, decay, f, times, 3, N_ROWS, f->y, out, NULL, NULL));
+}
 static void call_optimizer(fixture *f, size_t i) {
   BENCH_OK(f->ctx,
            fm_optimizer_step(f->ctx, f->optimizer, i + 1, f->grad, f->n_params, f->params, f->state, NULL));
@@ -215,6 +222,7 @@ static const counted_call calls[] = {
     {"fm_sampler_velocity", call_velocity},
     {"fm_solver_solve, Euler", call_solve_euler},
     {"fm_solver_solve, dopri5", call_solve_dopri5},
+    {"fm_solver_solve_at, both in turn", call_solve_at},
     {"fm_optimizer_step", call_optimizer},
 };
 

@@ -36,7 +36,7 @@
  *             workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
  *             fm_trainer_latest and the destroy functions alone are safe from other threads.
  * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
- *             fm_solver_solve and fm_optimizer_step allocate nothing.
+ *             fm_solver_solve, the _at and set_grid functions and fm_optimizer_step allocate nothing.
  * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
  *             input, loss or state is FM_E_NONFINITE, never a silent NaN.
  * Noise       is counter-based (Philox4x32-10), keyed by (seed, stream, row, column). On one machine a
@@ -627,16 +627,51 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 
 /* ---- Solvers ----------------------------------------------------------------------------------- */
 
-#define FM_SOLVER_EULER 1u  /* fixed steps, order 1 */
-#define FM_SOLVER_DOPRI5 2u /* Dormand & Prince 5(4), steps chosen for every row by itself */
+/* Fixed steps, n_steps of them; in brackets the evaluations of a step. */
+#define FM_SOLVER_EULER 1u    /* order 1 [1] */
+#define FM_SOLVER_MIDPOINT 3u /* order 2 [2] */
+#define FM_SOLVER_HEUN2 4u    /* order 2, the trapezoidal rule [2] */
+#define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
+#define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
+#define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
+/* Steps chosen for every row by itself; with fixed_steps as above. */
+#define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
+#define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
+#define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
 
+/* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
+   where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
+   reverse, and a part of [0, 1] has the whole grid. */
+#define FM_GRID_UNIFORM 1u /* g = k / n */
+#define FM_GRID_SHIFTED 2u /* g = t / (t + s (1 - t)), t = k / n, s = grid_shift: s > 1 makes the steps near
+                              low, the source, shorter (Esser et al. 2024, eq. 23) */
+#define FM_GRID_EDM 3u     /* g = 1 / (1 + sigma_k), but 0 first and 1 last: n noise levels from 80 to 0.002
+                              (Karras et al. 2022, eq. 5, rho = 7); both ends have shorter steps */
+#define FM_GRID_CUSTOM 0x7fffffffu /* the caller's, by fm_solver_set_grid or fm_sampler_set_grid */
+
+#define FM_NORM_RMS 1u /* root mean square over a row's components */
+#define FM_NORM_MAX 2u /* the largest component: no part of a wide row may be off */
+
+/* The step after one of scaled error e is longer by the factor safety e^-(1/q - 3/4 beta) e_last^beta,
+   within [min_factor, max_factor], q = 5 or 3 with the order; e > 1 is refused (PI control: Hairer, Norsett
+   & Wanner I, II.4; Hairer & Wanner II, IV.2; Soderlind, ACM TOMS 29, 2003). The defaults are those of
+   Hairer's DOPRI5. */
 typedef struct fm_solver_options {
   uint64_t struct_size;
   uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored by adaptive methods */
-  double rtol, atol;  /* adaptive: error per step below atol + rtol |x|, root mean square; 0: 1e-3 both */
+  double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */
   uint64_t max_steps; /* adaptive: tries per row; 0: 10000 */
+  uint32_t grid;      /* fixed steps: FM_GRID_...; 0: uniform. FM_E_INVALID with adaptive steps */
+  uint32_t norm;      /* adaptive: FM_NORM_... of a row's error; 0: root mean square */
+  double grid_shift;  /* s of FM_GRID_SHIFTED, 1e-6 to 1e6; 0: 3 */
+  double max_step;    /* adaptive: no step is longer; 0: none */
+  double safety;      /* 0.001 to 0.999; 0: 0.9 */
+  double min_factor;  /* 0.001 to 0.999; 0: 0.2 */
+  double max_factor;  /* 1 to 1000; 0: 10 */
+  double beta;        /* at most 0.2; 0: 0.2 / q; negative: none, each error by itself */
+  uint64_t fixed_steps; /* 1: an adaptive method takes n_steps fixed steps */
 } fm_solver_options;
 
 typedef struct fm_solve_stats {
@@ -647,6 +682,29 @@ typedef struct fm_solve_stats {
   uint64_t rejected;
   uint64_t failed;    /* rows that ended early: FM_E_STEPS or FM_E_NONFINITE */
 } fm_solve_stats;
+
+/* The same of one row. It comes in arrays, so it has no size and never grows. */
+typedef struct fm_row_stats {
+  uint64_t nfe;
+  uint64_t accepted;
+  uint64_t rejected;
+  double t;          /* how far it got */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
+  uint32_t reserved; /* 0 */
+} fm_row_stats;
+
+/* What a method is. */
+typedef struct fm_solver_info {
+  uint64_t struct_size;
+  const char *name;     /* "dopri5"; static */
+  uint32_t method;      /* FM_SOLVER_... */
+  uint32_t order;       /* the error falls with the step's length to this power */
+  uint32_t evaluations; /* of a step */
+  uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
+} fm_solver_info;
+
+/* The methods in turn: index counts from 0; FM_E_INVALID past the last. Set info->struct_size first. */
+FM_API fm_status fm_solver_method_info(fm_ctx *ctx, size_t index, fm_solver_info *info);
 
 /* The right-hand side: row i is at time t[i]. Rows may be any subset in any order: `row` [n] gives their
    index in y. */
@@ -682,6 +740,19 @@ FM_API fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, 
                                  double t1, size_t n, double *y, fm_trajectory_fn trajectory,
                                  void *trajectory_user, fm_solve_stats *stats);
 
+/* The states at the caller's times, n_times >= 2 that rise or fall from the start to the end: y [n][dim] at
+   times[0], out [n_times][n][dim], whose first block is y (y may be out). Steps are those of
+   fm_solver_solve: states between them are interpolated, to order 4 by dopri5 and tsit5 and to order 3 by
+   the others, from slopes that are there. Fixed steps evaluate once more at the last time if a time before
+   it falls into the last step. rows [n] or NULL gets every row's statistics. A row that fails leaves its
+   entries at times it didn't reach as they were, but the last, which is its state so far. */
+FM_API fm_status fm_solver_solve_at(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user,
+                                    const double *times, size_t n_times, size_t n, const double *y,
+                                    double *out, fm_solve_stats *stats, fm_row_stats *rows);
+/* The steps of a solver made with FM_GRID_CUSTOM: grid [n_grid], n_grid = n_steps + 1, rises from 0 to 1.
+   Until it is set the grid is uniform. */
+FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double *grid, size_t n_grid);
+
 /* ---- Sampling ---------------------------------------------------------------------------------- */
 
 typedef struct fm_sampler_options {
@@ -708,6 +779,14 @@ FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t
                                       const int32_t *labels, const float *cond, size_t n, double *x,
                                       fm_trajectory_fn trajectory, void *trajectory_user,
                                       fm_solve_stats *stats);
+/* The rows at the caller's times in [0, 1], as fm_solver_solve_at: x [n][dim] at times[0] (it may be out),
+   out [n_times][n][dim], both in the data's units; stats and rows [n] may be NULL. */
+FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double *times,
+                                         size_t n_times, const int32_t *labels, const float *cond, size_t n,
+                                         const double *x, double *out, fm_solve_stats *stats,
+                                         fm_row_stats *rows);
+/* As fm_solver_set_grid, for draws and transports to come. */
+FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
    out [n][dim]. On FM_E_NONFINITE earlier rows of out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
@@ -734,6 +813,7 @@ FM_DEFINE_INIT_(fm_trainer_options)
 FM_DEFINE_INIT_(fm_validation_options)
 FM_DEFINE_INIT_(fm_solver_options)
 FM_DEFINE_INIT_(fm_solve_stats)
+FM_DEFINE_INIT_(fm_solver_info)
 FM_DEFINE_INIT_(fm_sampler_options)
 #undef FM_DEFINE_INIT_
 

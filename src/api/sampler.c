@@ -92,6 +92,50 @@ fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, doub
   return status;
 }
 
+fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double *times, size_t n_times,
+                                  const int32_t *labels, const float *cond, size_t n, const double *x,
+                                  double *out, fm_solve_stats *stats, fm_row_stats *rows) {
+  REQUIRE_CTX();
+  if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
+  REQUIRE_POINTER(sampler);
+  REQUIRE_POINTER(times);
+  FMI_TRY(fmi_check_times(times, n_times, &ctx->err));
+  for (size_t k = 0; k < n_times; k += n_times - 1)
+    REQUIRE(times[k] >= 0 && times[k] <= 1, "times[%zu]: expected 0 to 1, found %g", k, times[k]);
+  const size_t dim = sampler->model->net->dim;
+  REQUIRE_ARRAY(x, n);
+  REQUIRE_ARRAY(out, n);
+  REQUIRE_CELLS(fmi_mul_size(n, n_times), dim);
+  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_check_finite_f64("x", x, n, dim, &ctx->err));
+  double *state = n > 0 ? out + (n_times - 1) * n * dim : out;
+  if (n > 0) memmove(state, x, n * dim * sizeof *x);
+  if (n > 0 && out != x) memmove(out, state, n * dim * sizeof *x);
+  fmi_transport job = {.sampler = sampler,
+                       .rt = &ctx->runtime,
+                       .t0 = times[0],
+                       .t1 = times[n_times - 1],
+                       .labels = labels,
+                       .cond = cond,
+                       .n = n,
+                       .out_f64 = state,
+                       .times = times,
+                       .n_times = n_times,
+                       .between = out,
+                       .rows = rows};
+  fm_solve_stats total = {.struct_size = sizeof total};
+  fm_status status = fmi_transport_run(&job, &total, &ctx->err);
+  if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
+  return status;
+}
+
+fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_POINTER(grid);
+  return fmi_grid_set(&sampler->config.grid, grid, n_grid, &ctx->err);
+}
+
 fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                               const int32_t *labels, const float *cond, size_t n, float *out) {
   REQUIRE_CTX();

@@ -59,6 +59,7 @@ void args_help(const command *c) {
   printf("usage: flowmatch %s %s\n\n%s", c->name, c->synopsis, c->description);
   for (size_t i = 0; i < c->n_options; i++) print_option(&c->options[i]);
   print_option(&help);
+  if (c->more_help) c->more_help();
   printf("\nExamples:\n%s", c->examples);
 }
 

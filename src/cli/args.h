@@ -33,6 +33,7 @@ typedef struct command {
   size_t operand_offset;   /* of its const char * */
   const option *options;
   size_t n_options;
+  void (*more_help)(void);           /* prints what stands between the options and the examples, or NULL */
   int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
 } command;
 

@@ -2,6 +2,7 @@
 #include "cli/args.h"
 #include "cli/drawing.h"
 #include "cli/plot.h"
+#include "cli/solver.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -13,13 +14,13 @@
 
 typedef struct sample_options {
   const char *model, *output, *label, *cond, *image;
-  uint64_t rows, seed, first_row, steps, threads;
-  uint32_t solver, format; /* indexes of the words in the table below */
-  double rtol, atol;
+  uint64_t rows, seed, first_row, threads;
+  uint32_t format; /* index of the word in the table below */
+  solver_words how;
+  fm_solver_options solver;
   bool quiet;
 } sample_options;
 
-enum { SOLVER_AUTO, SOLVER_EULER, SOLVER_DOPRI5 };
 enum { FORMAT_BY_NAME, FORMAT_IS_NPY, FORMAT_IS_CSV, FORMAT_IS_PNG };
 
 #define AT(member) offsetof(sample_options, member)
@@ -41,12 +42,16 @@ static const option options[] = {
     {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
-    {OPTION_CHOICE, 0, "solver", "auto|euler|dopri5", AT(solver), 0, 0,
-     "dopri5: steps chosen for an accuracy; euler: fixed steps, quicker; auto: euler if --steps is "
-     "given, else dopri5"},
-    {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, 1e6, "euler: how many (" DEFAULT_STEPS ")"},
-    {OPTION_REAL, 0, "rtol", "X", AT(rtol), 1e-12, 1, "dopri5: relative tolerance (1e-3)"},
-    {OPTION_REAL, 0, "atol", "X", AT(atol), 1e-12, 1, "dopri5: absolute tolerance, in deviations (1e-3)"},
+    {OPTION_TEXT, 0, "solver", "NAME", AT(how.method), 0, 0,
+     "one of the list below; auto: euler if --steps or --grid is given, else dopri5 (auto)"},
+    {OPTION_COUNT, 0, "steps", "N", AT(how.steps), 1, 1e6, "fixed steps, and how many (" DEFAULT_STEPS ")"},
+    {OPTION_TEXT, 0, "grid", "G", AT(how.grid), 0, 0,
+     "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both "
+     "ends "
+     "(uniform)"},
+    {OPTION_REAL, 0, "rtol", "X", AT(how.rtol), 1e-12, 1, "chosen steps: relative tolerance (1e-3)"},
+    {OPTION_REAL, 0, "atol", "X", AT(how.atol), 1e-12, 1,
+     "chosen steps: absolute tolerance, in deviations (1e-3)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
@@ -64,12 +69,14 @@ const command sample_command = {
     .examples = "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
                 "  flowmatch sample digits.safetensors -n 100 --label each -o digits.png\n"
                 "  flowmatch sample digits.safetensors -n 500 --label 7 --steps 20 -o sevens.npy\n"
+                "  flowmatch sample digits.safetensors -n 500 --solver rk4 --steps 5 -o sevens.npy\n"
                 "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --seed 42 -o out.npy\n"
                 "  flowmatch sample rows.safetensors -n 3 -o -\n",
     .operand = "MODEL",
     .operand_offset = AT(model),
     .options = options,
     .n_options = COUNT(options),
+    .more_help = solver_help,
     .run = run,
 };
 
@@ -92,11 +99,8 @@ static int check_options(sample_options *o) {
   const command *c = &sample_command;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
   if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
-  if (o->solver == SOLVER_AUTO) o->solver = o->steps > 0 ? SOLVER_EULER : SOLVER_DOPRI5;
-  if (o->solver == SOLVER_EULER && (o->rtol > 0 || o->atol > 0))
-    return args_wrong(c, "--rtol and --atol are for --solver dopri5");
-  if (o->solver == SOLVER_DOPRI5 && o->steps > 0)
-    return args_wrong(c, "--steps is for --solver euler; dopri5 has --rtol and --atol");
+  int code = solver_options_from(c, &o->how, &o->solver);
+  if (code >= 0) return code;
   o->format = format_of(o);
   if (o->format == FORMAT_BY_NAME)
     return args_wrong(c, "'%s': end it in .npy, .csv or .png, or say with --format what it is", o->output);
@@ -205,13 +209,7 @@ static int write_picture(drawing *d, const sample_options *o) {
 
 static int sample(fm_ctx *ctx, const sample_options *o) {
   drawing d;
-  fm_solver_options solver;
-  fm_solver_options_init(&solver);
-  solver.method = o->solver == SOLVER_EULER ? FM_SOLVER_EULER : FM_SOLVER_DOPRI5;
-  solver.n_steps = (uint32_t)o->steps;
-  solver.rtol = o->rtol;
-  solver.atol = o->atol;
-  if (!drawing_begin(&d, ctx, o->model, &solver)) return EXIT_FAILURE;
+  if (!drawing_begin(&d, ctx, o->model, &o->solver)) return EXIT_FAILURE;
   d.n = (size_t)o->rows;
   d.seed = o->seed;
   d.first_row = o->first_row;

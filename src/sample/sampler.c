@@ -14,6 +14,8 @@ static void carve(fm_sampler *s, fmi_arena *a) {
   size_t cells = fmi_mul_size(FMI_TILE, net->dim), conds = fmi_mul_size(FMI_TILE, net->cond_dim);
   real *raw = fmi_arena_take(a, s->options.raw_weights ? s->plan->packed_reals : 0, sizeof(real));
   s->raw_packed = s->options.raw_weights ? raw : NULL;
+  double *grid = fmi_arena_take(a, s->config.own_grid ? (size_t)s->config.grid.n_steps + 1 : 0, sizeof *grid);
+  if (a->base != NULL && s->config.own_grid) fmi_grid_keep_in(&s->config.grid, grid);
   s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);
   for (size_t i = 0; i < s->n_slots; i++) {
     fmi_sample_slot slot = {.work = fmi_workspace_take(a, s->plan)};

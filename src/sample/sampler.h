@@ -48,7 +48,11 @@ typedef struct fmi_transport {
   double *out_f64;
   fm_trajectory_fn trajectory;
   void *trajectory_user;
-  double deadline;     /* on the clock; 0: none */
+  const double *times; /* [n_times] from t0 to t1, or NULL */
+  size_t n_times;
+  double *between;    /* [n_times][n][dim] in the data's units: the states at times, but the first and last */
+  fm_row_stats *rows; /* [n] or NULL */
+  double deadline;    /* on the clock; 0: none */
   atomic_bool stopped; /* one tile saw the wish to stop: all of them end */
 } fmi_transport;
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err);

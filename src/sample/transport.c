@@ -10,6 +10,9 @@ typedef struct tile {
   fmi_transport *job;
   fmi_sample_slot *slot;
   size_t first, n;
+  size_t failed_row, failed_column; /* the first that is not finite in the data's units */
+  double failed_x;
+  bool failed;
 } tile;
 
 static fmi_weights weights_of(const fm_sampler *s) {
@@ -80,23 +83,53 @@ static fm_status start(const tile *w, fmi_error *err) {
   return FM_OK;
 }
 
-static fm_status finish(const tile *w, fmi_error *err) {
+/* Notes what is not finite in rows `first` on, in the data's units. */
+static void look_for_failures(tile *w, size_t first, size_t n, const double *x) {
+  const fmi_transport *job = w->job;
+  const size_t dim = job->sampler->model->net->dim;
+  for (size_t i = 0; i < n * dim; i++) {
+    const size_t row = first + i / dim;
+    if (isfinite(x[i]) && (job->out_f32 == NULL || isfinite((float)x[i]))) continue;
+    if (job->rows != NULL) job->rows[row].status = FM_E_NONFINITE;
+    if (w->failed && w->failed_row <= row) continue;
+    w->failed = true;
+    w->failed_row = row;
+    w->failed_column = i % dim;
+    w->failed_x = x[i];
+  }
+}
+
+static void save(void *user, size_t row, size_t k, const double *x) {
+  tile *w = user;
+  const fmi_transport *job = w->job;
+  const fm_model *m = job->sampler->model;
+  double *out = job->between + (k * job->n + row) * m->net->dim;
+  fmi_denormalise(m->normaliser, x, 1, out);
+  look_for_failures(w, row, 1, out);
+}
+
+static fm_status finish(tile *w, fmi_error *err) {
   fmi_transport *job = w->job;
   const fm_model *m = job->sampler->model;
   size_t dim = m->net->dim, cells = w->n * dim;
   fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
+  look_for_failures(w, w->first, w->n, w->slot->shown);
   for (size_t i = 0; i < cells; i++) {
     double x = w->slot->shown[i];
     if (job->out_f64)
       job->out_f64[w->first * dim + i] = x;
     else
       job->out_f32[w->first * dim + i] = (float)x;
-    if (!isfinite(x) || (job->out_f32 && !isfinite((float)x)))
-      return fmi_fail(err, FM_E_NONFINITE, "row %llu, column %zu: %g is not a finite %s",
-                      (unsigned long long)(w->first + i / dim), i % dim, x,
-                      job->out_f32 ? "float; draw with the _f64 function" : "double");
   }
-  return FM_OK;
+  if (!w->failed) return FM_OK;
+  return fmi_fail(err, FM_E_NONFINITE, "row %zu, column %zu: %g is not a finite %s", w->failed_row,
+                  w->failed_column, w->failed_x,
+                  job->out_f32 ? "float; draw with the _f64 function" : "double");
+}
+
+/* Rows that fail, or hurry to the end, are no reason to leave others where they are. */
+static bool goes_on(fm_status status) {
+  return status == FM_OK || status == FM_E_STEPS || status == FM_E_NONFINITE || status == FM_DEADLINE;
 }
 
 static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err) {
@@ -105,11 +138,29 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
   w.n = fmi_min(FMI_TILE, job->n - w.first);
   FMI_TRY(start(&w, err));
-  fmi_rhs rhs = {velocity, &w};
-  fmi_solve_control control = {check, job};
-  fm_status status =
-      fmi_solve(&s->config, &rhs, &control, job->t0, job->t1, w.first, w.n, s->model->net->dim, w.slot->y,
-                w.slot->solve, job->trajectory ? show : NULL, &w, &w.slot->stats, err);
+  const fmi_rhs rhs = {velocity, &w};
+  const fmi_solve_control control = {check, job};
+  const fmi_solve_job solve = {.config = &s->config,
+                               .rhs = &rhs,
+                               .control = &control,
+                               .t0 = job->t0,
+                               .t1 = job->t1,
+                               .first_row = w.first,
+                               .n = w.n,
+                               .dim = s->model->net->dim,
+                               .y = w.slot->y,
+                               .workspace = w.slot->solve,
+                               .trajectory = job->trajectory ? show : NULL,
+                               .trajectory_user = &w,
+                               .times = job->times,
+                               .n_times = job->n_times,
+                               .save = save,
+                               .save_user = &w,
+                               .rows = job->rows ? job->rows + w.first : NULL,
+                               .stats = &w.slot->stats,
+                               .err = err};
+  fm_status status = fmi_solve_job_run(&solve);
+  if (!goes_on(status)) fmi_row_stats_end(solve.rows, w.n, job->t1, status);
   fm_status finished = finish(&w, status == FM_OK ? err : NULL);
   return status != FM_OK ? status : finished;
 }
@@ -125,18 +176,23 @@ static void collect(const fm_sampler *s, fm_solve_stats *total) {
   }
 }
 
+/* A trajectory is told from the calling thread: one worker, which is it. */
+static fm_status run_alone(fmi_transport *job, size_t n_items, fmi_error *err) {
+  fm_status status = FM_OK, now = FM_OK;
+  for (size_t i = 0; i < n_items && goes_on(now); i++) {
+    now = tile_item(job, i, 0, status == FM_OK ? err : NULL);
+    if (status == FM_OK) status = now;
+  }
+  return status;
+}
+
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err) {
   fm_sampler *s = job->sampler;
   for (size_t i = 0; i < s->n_slots; i++)
     s->slots[i].stats = (fm_solve_stats){.struct_size = sizeof(fm_solve_stats)};
   if (s->options.deadline > 0) job->deadline = fmi_os_seconds() + s->options.deadline;
-  /* A trajectory is told from the calling thread: one worker, which is it. */
   fmi_loop loop = {tile_item, job, fmi_ceil_div(job->n, FMI_TILE), s->n_slots};
-  fm_status status = FM_OK;
-  if (job->trajectory)
-    for (size_t i = 0; i < loop.n_items && status == FM_OK; i++) status = tile_item(job, i, 0, err);
-  else
-    status = fmi_loop_run(job->rt, &loop, err);
+  fm_status status = job->trajectory ? run_alone(job, loop.n_items, err) : fmi_loop_run(job->rt, &loop, err);
   collect(s, stats);
   return status;
 }

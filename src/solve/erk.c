@@ -37,19 +37,24 @@ void fmi_erk_carve(fmi_erk *s, fmi_arena *arena, const fmi_tableau *tableau, siz
   s->row = fmi_arena_take(arena, n, sizeof *s->row);
   s->row_id = fmi_arena_take(arena, n, sizeof *s->row_id);
   s->t = fmi_arena_take(arena, n, sizeof *s->t);
-  s->nfe = fmi_arena_take(arena, n, sizeof *s->nfe);
+  s->next = fmi_arena_take(arena, n, sizeof *s->next);
+  s->rows = fmi_arena_take(arena, n, sizeof *s->rows);
   s->h = fmi_arena_take(arena, n, sizeof *s->h);
   s->t_next = fmi_arena_take(arena, n, sizeof *s->t_next);
   s->t_stage = fmi_arena_take(arena, n, sizeof *s->t_stage);
   s->x = fmi_arena_take(arena, fmi_mul_size(n, dim), sizeof *s->x);
-  s->k = fmi_arena_take(arena, fmi_mul_size(fmi_mul_size(tableau->stages, n), dim), sizeof *s->k);
+  s->k =
+      fmi_arena_take(arena, fmi_mul_size(fmi_mul_size(fmi_erk_end_stage(tableau) + 1, n), dim), sizeof *s->k);
+  s->between = fmi_arena_take(arena, dim, sizeof *s->between);
 }
 
 fm_status fmi_erk_begin(fmi_erk *s, const fmi_solve_job *job) {
   s->job = job;
+  if (job->rows != NULL) s->rows = job->rows;
   for (size_t i = 0; i < job->n; i++) {
     s->t[i] = job->t0;
-    s->nfe[i] = 0;
+    s->next[i] = 1;
+    s->rows[i] = (fm_row_stats){.t = job->t0};
     s->row[s->active] = i;
     s->row_id[s->active] = (uint64_t)job->first_row + i;
     if (!fmi_erk_finite(job->y + i * job->dim, job->dim))
@@ -63,6 +68,7 @@ fm_status fmi_erk_begin(fmi_erk *s, const fmi_solve_job *job) {
 void fmi_erk_fail(fmi_erk *s, size_t slot, fm_status status) {
   size_t row = s->row[slot];
   s->job->stats->failed++;
+  s->rows[row].status = status;
   if (s->failed_status != FM_OK && s->failed_row < row) return;
   s->failed_row = row;
   s->failed_status = status;
@@ -74,14 +80,27 @@ void fmi_erk_move(fmi_erk *s, size_t to, size_t from) {
   s->row_id[to] = s->row_id[from];
 }
 
+void fmi_erk_keep(fmi_erk *s, size_t to, size_t from, unsigned from_stage) {
+  const size_t n = s->job->n, dim = s->job->dim;
+  fmi_erk_move(s, to, from);
+  if (to != from || from_stage != 0)
+    memmove(s->k + to * dim, s->k + (from_stage * n + from) * dim, dim * sizeof *s->k);
+}
+
 bool fmi_erk_accept(fmi_erk *s, size_t slot) {
   const size_t dim = s->job->dim, row = s->row[slot];
   const double *x = s->x + slot * dim;
-  if (!fmi_erk_finite(x, dim)) return false;
+  if (!fmi_erk_finite(x, dim) || !fmi_erk_save(s, slot)) return false;
   memcpy(s->job->y + row * dim, x, dim * sizeof *x);
-  s->t[row] = s->t_next[slot];
+  s->t[row] = s->rows[row].t = s->t_next[slot];
+  s->rows[row].accepted++;
   s->job->stats->accepted++;
   return true;
+}
+
+void fmi_erk_reject(fmi_erk *s, size_t slot) {
+  s->rows[s->row[slot]].rejected++;
+  s->job->stats->rejected++;
 }
 
 /* ---- stages -------------------------------------------------------------------------------------- */
@@ -91,7 +110,7 @@ fm_status fmi_erk_evaluate(fmi_erk *s, double *dxdt) {
   const fmi_rhs *rhs = s->job->rhs;
   if (s->active == 0) return FM_OK;
   for (size_t i = 0; i < s->active; i++) {
-    uint64_t nfe = ++s->nfe[s->row[i]];
+    uint64_t nfe = ++s->rows[s->row[i]].nfe;
     if (nfe > stats->max_nfe) stats->max_nfe = nfe;
   }
   stats->nfe += s->active;
@@ -197,8 +216,13 @@ fm_status fmi_erk_finish_by_euler(fmi_erk *s) {
     s->h[i] = s->job->t1 - s->t[s->row[i]];
   }
   fmi_erk_combine(s, forward, 1);
-  for (size_t i = 0; i < rows; i++)
-    if (!fmi_erk_accept(s, i)) fmi_erk_fail(s, i, FM_E_NONFINITE);
+  s->long_step = true;
+  for (size_t i = 0; i < rows; i++) {
+    if (fmi_erk_accept(s, i))
+      s->rows[s->row[i]].status = FM_DEADLINE;
+    else
+      fmi_erk_fail(s, i, FM_E_NONFINITE);
+  }
   s->active = 0;
   s->step++;
   FMI_TRY(fmi_erk_report(s));
@@ -218,7 +242,7 @@ fm_status fmi_erk_end(fmi_erk *s, fm_status status) {
         job->err, FM_E_STEPS,
         "row %llu: stopped at t = %.17g, short of %.17g, after %llu evaluations: solver_options.max_steps "
         "(%llu) tries are used up, or the step got too small to be taken",
-        row, s->failed_t, job->t1, (unsigned long long)s->nfe[s->failed_row],
+        row, s->failed_t, job->t1, (unsigned long long)s->rows[s->failed_row].nfe,
         (unsigned long long)job->config->max_steps);
   default:
     return fmi_fail(job->err, s->failed_status,

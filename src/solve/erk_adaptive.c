@@ -29,17 +29,6 @@ static double *stage(const fmi_erk *r, unsigned i, size_t slot) {
   return r->k + (i * r->job->n + slot) * r->job->dim;
 }
 
-static unsigned error_order(const fmi_tableau *tableau) {
-  return (tableau->order < tableau->embedded_order ? tableau->order : tableau->embedded_order) + 1;
-}
-
-/* Moves a row to a lower slot together with its first stage, which stage `from_stage` of the old slot is. */
-static void keep(fmi_erk *r, size_t to, size_t slot, unsigned from_stage) {
-  fmi_erk_move(r, to, slot);
-  if (to != slot || from_stage != 0)
-    memmove(stage(r, 0, to), stage(r, from_stage, slot), r->job->dim * sizeof *r->k);
-}
-
 /* The slope at the start of every row. One that is not finite there has no step to try. */
 static fm_status start(adaptive *s) {
   fmi_erk *r = &s->rows;
@@ -48,7 +37,7 @@ static fm_status start(adaptive *s) {
   for (size_t i = 0; i < r->active; i++) {
     s->state[r->row[i]] = (fmi_step_state){0};
     if (fmi_erk_finite(stage(r, 0, i), r->job->dim))
-      keep(r, kept++, i, 0);
+      fmi_erk_keep(r, kept++, i, 0);
     else
       fmi_erk_fail(r, i, FM_E_NONFINITE);
   }
@@ -63,7 +52,7 @@ static fm_status choose_first_steps(adaptive *s) {
   const fmi_solve_job *job = r->job;
   const fmi_solve_config *config = job->config;
   const size_t dim = job->dim;
-  const double span = fabs(job->t1 - job->t0);
+  const double span = fmin(fabs(job->t1 - job->t0), config->rule.max_step);
   if (config->first_step > 0) {
     for (size_t i = 0; i < r->active; i++) s->state[r->row[i]].h = config->first_step;
     return FM_OK;
@@ -71,8 +60,8 @@ static fm_status choose_first_steps(adaptive *s) {
   for (size_t i = 0; i < r->active; i++) {
     const double *y = job->y + r->row[i] * dim, *f = stage(r, 0, i);
     double *scratch = s->error + i * dim;
-    const double norm_y = fmi_scaled_norm(dim, y, y, y, config->rtol, config->atol, scratch);
-    const double norm_f = fmi_scaled_norm(dim, f, y, y, config->rtol, config->atol, scratch);
+    const double norm_y = config->norm(dim, y, y, y, config->rtol, config->atol, scratch);
+    const double norm_f = config->norm(dim, f, y, y, config->rtol, config->atol, scratch);
     const double trial = fmi_step_trial(norm_y, norm_f, span);
     s->state[r->row[i]].h = trial;
     s->state[r->row[i]].last_error = norm_f; /* lent until the step is set */
@@ -86,8 +75,8 @@ static fm_status choose_first_steps(adaptive *s) {
     double *change = s->error + i * dim;
     fmi_step_state *state = &s->state[r->row[i]];
     for (size_t j = 0; j < dim; j++) change[j] = f1[j] - f0[j];
-    const double norm = fmi_scaled_norm(dim, change, y, y, config->rtol, config->atol, change) / state->h;
-    state->h = fmi_step_first(state->h, state->last_error, norm, error_order(r->tableau), span);
+    const double norm = config->norm(dim, change, y, y, config->rtol, config->atol, change) / state->h;
+    state->h = fmi_step_first(state->h, state->last_error, norm, config->rule.order, span);
     state->last_error = 0;
   }
   return FM_OK;
@@ -101,9 +90,9 @@ static void propose(adaptive *s) {
   size_t kept = 0;
   for (size_t i = 0; i < r->active; i++) {
     fmi_step_state *state = &s->state[r->row[i]];
-    const double t = r->t[r->row[i]], rest = job->t1 - t;
-    const bool last = 1.01 * state->h >= fabs(rest);
-    const double h = last ? rest : copysign(state->h, rest);
+    const double t = r->t[r->row[i]], rest = job->t1 - t, most = job->config->rule.max_step;
+    const bool last = 1.01 * state->h >= fabs(rest) && fabs(rest) <= most;
+    const double h = last ? rest : copysign(fmin(state->h, most), rest);
     if (state->tries == job->config->max_steps) {
       fmi_erk_fail(r, i, FM_E_STEPS);
     } else if (t + h == t) { /* a step shrunk to nothing by infinities says where they are */
@@ -113,7 +102,7 @@ static void propose(adaptive *s) {
       state->h = fabs(h);
       r->h[kept] = h;
       r->t_next[kept] = last ? job->t1 : t + h;
-      keep(r, kept++, i, 0);
+      fmi_erk_keep(r, kept++, i, 0);
     }
   }
   r->active = kept;
@@ -123,6 +112,7 @@ static void propose(adaptive *s) {
 static void judge(adaptive *s) {
   fmi_erk *r = &s->rows;
   const fmi_solve_job *job = r->job;
+  const fmi_solve_config *config = job->config;
   const size_t dim = job->dim;
   const unsigned last = r->tableau->stages - 1;
   size_t kept = 0;
@@ -133,11 +123,11 @@ static void judge(adaptive *s) {
     double *e = s->error + i * dim;
     double error = NAN;
     if (fmi_erk_finite(x, dim) && fmi_erk_finite(stage(r, last, i), dim))
-      error = fabs(r->h[i]) * fmi_scaled_norm(dim, e, y, x, job->config->rtol, job->config->atol, e);
+      error = fabs(r->h[i]) * config->norm(dim, e, y, x, config->rtol, config->atol, e);
     const bool accepted = error <= 1 && fmi_erk_accept(r, i);
-    fmi_step_next(&s->state[row], error, error_order(r->tableau));
-    if (!accepted) job->stats->rejected++;
-    if (r->t[row] != job->t1) keep(r, kept++, i, accepted ? last : 0);
+    fmi_step_next(&s->state[row], error, &config->rule);
+    if (!accepted) fmi_erk_reject(r, i);
+    if (r->t[row] != job->t1) fmi_erk_keep(r, kept++, i, accepted ? last : 0);
   }
   r->active = kept;
 }

@@ -8,47 +8,57 @@ size_t fmi_erk_fixed_workspace(const fmi_solve_config *config, size_t n, size_t 
   return arena.used;
 }
 
-/* From the ends, not by adding up steps: time k has one rounding error, not k of them. */
-static double grid_time(const fmi_solve_job *job, uint32_t k) {
-  const uint32_t n = job->config->n_steps;
-  return k == n ? job->t1 : job->t0 + (job->t1 - job->t0) * k / n;
+/* Evaluates the slope at the ends of the steps whose results are in x, where a time inside them is wanted: it
+   is the first stage of the next step, so only the last step pays for it. */
+static fm_status find_end_slopes(fmi_erk *s, bool *found) {
+  *found = s->active > 0 && fmi_erk_saves_inside(s, 0); /* all rows are at one time */
+  if (!*found) return FM_OK;
+  memcpy(s->t_stage, s->t_next, s->active * sizeof *s->t_stage);
+  return fmi_erk_evaluate(s, s->k + fmi_erk_end_stage(s->tableau) * s->job->n * s->job->dim);
 }
 
-/* Takes the step whose result is in x; rows that left the finite numbers stay where they were. */
-static void take_step(fmi_erk *s) {
+/* Takes the step whose result is in x; rows that left the finite numbers stay where they were. The first
+   stages of the next step are known if the slopes at the end of this one were found. */
+static void take_step(fmi_erk *s, bool found) {
   size_t kept = 0;
   for (size_t i = 0; i < s->active; i++) {
-    if (fmi_erk_accept(s, i))
-      fmi_erk_move(s, kept++, i);
-    else
+    if (!fmi_erk_accept(s, i))
       fmi_erk_fail(s, i, FM_E_NONFINITE);
+    else if (found)
+      fmi_erk_keep(s, kept++, i, fmi_erk_end_stage(s->tableau));
+    else
+      fmi_erk_move(s, kept++, i);
   }
   s->active = kept;
 }
 
+/* The step that every row takes next. */
+static void propose(fmi_erk *s, double t, double t_next) {
+  for (size_t i = 0; i < s->active; i++) {
+    s->h[i] = t_next - t;
+    s->t_next[i] = t_next;
+  }
+}
+
 fm_status fmi_erk_fixed_solve(const fmi_solve_job *job) {
   const fmi_tableau *tableau = job->config->method->tableau;
-  /* The last stage of an FSAL method is there for an error estimate: it has no weight in the result. */
+  const fmi_grid *grid = &job->config->grid;
+  /* The last stage of an FSAL method has no weight in the result. */
   const unsigned stages = tableau->fsal ? tableau->stages - 1 : tableau->stages;
+  bool found = false;
   fmi_arena arena = {.base = job->workspace};
   fmi_erk s;
   fmi_erk_carve(&s, &arena, tableau, job->n, job->dim);
   FMI_TRY(fmi_erk_begin(&s, job));
-  for (uint32_t k = 0; k < job->config->n_steps && s.active > 0; k++) {
+  for (uint32_t k = 0; k < grid->n_steps && s.active > 0; k++) {
     fm_status status = fmi_erk_check(&s);
     if (status != FM_OK && status != FM_DEADLINE) return status;
-    const double t = grid_time(job, k), t_next = grid_time(job, k + 1);
-    for (size_t i = 0; i < s.active; i++) {
-      s.h[i] = t_next - t;
-      s.t_next[i] = t_next;
-    }
-    if (status == FM_DEADLINE) {
-      FMI_TRY(fmi_erk_stages(&s, 0, 1));
-      return fmi_erk_finish_by_euler(&s);
-    }
-    FMI_TRY(fmi_erk_stages(&s, 0, stages));
+    propose(&s, fmi_grid_time(grid, job->t0, job->t1, k), fmi_grid_time(grid, job->t0, job->t1, k + 1));
+    FMI_TRY(fmi_erk_stages(&s, found, status == FM_DEADLINE ? 1 : stages));
+    if (status == FM_DEADLINE) return fmi_erk_finish_by_euler(&s);
     fmi_erk_combine(&s, tableau->b, stages);
-    take_step(&s);
+    FMI_TRY(find_end_slopes(&s, &found));
+    take_step(&s, found);
     s.step++;
     FMI_TRY(fmi_erk_report(&s));
   }

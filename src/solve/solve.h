@@ -3,7 +3,8 @@
 #ifndef FMI_SOLVE_H
 #define FMI_SOLVE_H
 
-#include "core/core.h"
+#include "solve/grid.h"
+#include "solve/step_control.h"
 
 typedef struct fmi_rhs {
   /* Rows row[i] (index into y) at t[i], x[i][dim] -> dxdt[i][dim]. Any failure ends the solve, so what is not
@@ -24,12 +25,18 @@ typedef struct fmi_method fmi_method;
 /* The caller's options with defaults filled in and checked. */
 typedef struct fmi_solve_config {
   const fmi_method *method;
-  uint32_t n_steps;
+  fmi_grid grid; /* of fixed steps */
+  bool own_grid; /* grid.own is to be given storage: fmi_grid_keep_in */
   double rtol, atol, first_step;
   uint64_t max_steps;
+  fmi_norm_fn norm;
+  fmi_step_rule rule;
 } fmi_solve_config;
 
-/* One call of fmi_solve, as a method gets it: n >= 1, dim >= 1, stats not NULL. */
+/* Takes the state of a row (an index into y, plus first_row) at times[k]. */
+typedef void (*fmi_save_fn)(void *user, size_t row, size_t k, const double *x);
+
+/* One solve. A method gets it with n >= 1, dim >= 1 and stats not NULL. */
 typedef struct fmi_solve_job {
   const fmi_solve_config *config;
   const fmi_rhs *rhs;
@@ -40,7 +47,12 @@ typedef struct fmi_solve_job {
   void *workspace;
   fm_trajectory_fn trajectory; /* or NULL */
   void *trajectory_user;
-  fm_solve_stats *stats;
+  const double *times; /* [n_times] from t0 to t1, both left out of what is saved; NULL if n_times is 0 */
+  size_t n_times;
+  fmi_save_fn save; /* called once for each time that a row passes or reaches */
+  void *save_user;
+  fm_row_stats *rows;    /* [n] out, or NULL */
+  fm_solve_stats *stats; /* or NULL; is added to */
   fmi_error *err;
 } fmi_solve_job;
 
@@ -55,19 +67,29 @@ struct fmi_method {
 };
 
 const fmi_method *fmi_method_by_kind(uint32_t kind); /* NULL: unknown */
+const fmi_method *fmi_method_at(size_t index);       /* NULL: past the last */
+/* Whether it chooses its steps by itself. */
+bool fmi_method_is_adaptive(const fmi_method *method);
+void fmi_method_describe(const fmi_method *method, fm_solver_info *info);
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
 
-/* Solves n rows in place. rhs rows and trajectory rows are first_row + index. control, trajectory and stats
-   may be NULL; stats is added to. workspace is 64-byte aligned, of config->method->workspace(config, n, dim)
-   bytes or what that gives for a larger n.
+/* Solves a job's n rows in place. rhs rows, trajectory rows and saved rows are first_row + index. workspace
+   is 64-byte aligned, of config->method->workspace(config, n, dim) bytes or what that gives for a larger n.
 
    A row that fails (FM_E_STEPS, FM_E_NONFINITE) keeps its state so far while the others go on; the call
    then returns the status of the first such row in y, and names it. FM_DEADLINE: every row is at t1, some by
    one long step. On other failures (of rhs, trajectory or control) every row has the state of its last step.
  */
+fm_status fmi_solve_job_run(const fmi_solve_job *job);
+/* The same without what has come since. */
 fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,
                     double t0, double t1, size_t first_row, size_t n, size_t dim, double *y, void *workspace,
                     fm_trajectory_fn trajectory, void *trajectory_user, fm_solve_stats *stats,
                     fmi_error *err);
+/* Rows that did not come to t1, for no reason of their own, get the status of the call that ended. rows may
+   be NULL. */
+void fmi_row_stats_end(fm_row_stats *rows, size_t n, double t1, fm_status status);
+/* Checks the times of a solve: at least two, finite, rising or falling throughout. */
+fm_status fmi_check_times(const double *times, size_t n_times, fmi_error *err);
 #endif

@@ -5,40 +5,53 @@
 
 #include <math.h>
 
-static const double safety = 0.9, factor_min = 0.2, factor_max = 10;
-
-/* The squares go to memory first, in a loop without a chain; four running sums then shorten the chain. */
-double fmi_scaled_norm(size_t dim, const double *v, const double *y0, const double *y1, double rtol,
-                       double atol, double *scratch) {
+static void scale(size_t dim, const double *v, const double *y0, const double *y1, double rtol, double atol,
+                  double *out) {
   for (size_t j = 0; j < dim; j++) {
     const double a = fabs(y0[j]), b = fabs(y1[j]);
-    const double ratio = v[j] / (atol + rtol * (a > b ? a : b));
-    scratch[j] = ratio * ratio;
+    out[j] = v[j] / (atol + rtol * (a > b ? a : b));
   }
+}
+
+/* The ratios go to memory first, in a loop without a chain; four running sums then shorten the chain. */
+double fmi_norm_rms(size_t dim, const double *v, const double *y0, const double *y1, double rtol, double atol,
+                    double *scratch) {
+  scale(dim, v, y0, y1, rtol, atol, scratch);
   double sum[4] = {0};
   size_t j = 0;
   for (; j + 4 <= dim; j += 4)
-    for (size_t lane = 0; lane < 4; lane++) sum[lane] += scratch[j + lane];
-  for (; j < dim; j++) sum[0] += scratch[j];
+    for (size_t lane = 0; lane < 4; lane++) sum[lane] += scratch[j + lane] * scratch[j + lane];
+  for (; j < dim; j++) sum[0] += scratch[j] * scratch[j];
   return sqrt(((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)dim);
 }
 
-/* factor = safety error^-(1/q - 3/4 beta) last^beta, with Hairer's beta = 0.2 / q (0.04 for order 5): the
-   second power foresees from the last accepted step how the error is changing. Before there is one, and when
+double fmi_norm_max(size_t dim, const double *v, const double *y0, const double *y1, double rtol, double atol,
+                    double *scratch) {
+  scale(dim, v, y0, y1, rtol, atol, scratch);
+  double most = 0;
+  for (size_t j = 0; j < dim; j++) {
+    if (isnan(scratch[j])) return NAN;
+    most = fmax(most, fabs(scratch[j]));
+  }
+  return most;
+}
+
+/* factor = safety error^-(1/q - 3/4 beta) last^beta; Hairer's beta for order 5 is 0.04 = 0.2 / q. The second
+   power foresees from the last accepted step how the error is changing. Before there is one, and when
    a step is refused, the factor is safety error^-(1/q). A step that succeeds after a refusal is not followed
    by a longer one. */
-void fmi_step_next(fmi_step_state *state, double error, unsigned order) {
-  const double q = order, beta = 0.2 / q;
+void fmi_step_next(fmi_step_state *state, double error, const fmi_step_rule *rule) {
+  const double q = rule->order, beta = rule->beta, safety = rule->safety;
   double factor;
   if (!isfinite(error)) {
-    factor = factor_min;
+    factor = rule->min_factor;
   } else if (error > 1) {
-    factor = fmax(factor_min, safety * pow(error, -1 / q));
+    factor = fmax(rule->min_factor, safety * pow(error, -1 / q));
   } else {
-    const double e = fmax(error, 1e-10); /* far beyond what factor_max lets through */
+    const double e = fmax(error, 1e-10); /* an error of 0 has no such power */
     factor = state->last_error > 0 ? safety * pow(e, -(1 / q - 0.75 * beta)) * pow(state->last_error, beta)
                                    : safety * pow(e, -1 / q);
-    factor = fmax(factor_min, fmin(factor, state->rejected ? 1 : factor_max));
+    factor = fmax(rule->min_factor, fmin(factor, state->rejected ? 1 : rule->max_factor));
     state->last_error = fmax(error, 1e-4); /* so that one lucky step doesn't hold the next one back */
   }
   state->rejected = !(error <= 1);

@@ -6,7 +6,7 @@
   do {                                                                                                    \
     BAD_SIZES(type, fm_solver_options, make);                                                             \
     const fm_solver_options *options;                                                                     \
-    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = 3);                              \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = 1000);                           \
     BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = UINT32_MAX);                     \
     BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = -1);                                     \
     BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = NAN);                                    \
@@ -14,6 +14,15 @@
     BAD_SOLVER_OPTION(type, FM_E_INVALID, "atol:", make, .atol = INFINITY);                               \
     BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = -1);                         \
     BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = NAN);                        \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "grid:", make, .grid = 1000, .fixed_steps = 1);             \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid:", make, .grid = FM_GRID_EDM);                            \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid_shift:", make, .grid_shift = -1);                         \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "norm:", make, .norm = 3);                                  \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_step:", make, .max_step = -1);                             \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "safety:", make, .safety = 1);                                  \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "min_factor:", make, .min_factor = 1);                          \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_factor:", make, .max_factor = NAN);                        \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "beta:", make, .beta = 1);                                      \
   } while (0)
 #define BAD_SOLVER_OPTION(type, expected, word, make, ...)                                                \
   do {                                                                                                    \
@@ -57,6 +66,62 @@ ABOUT(fm_solver_solve) {
   NO_SOLUTION(FM_E_CALLBACK, "rhs:", g.solver, own_rhs, 0, 1, N, y_of_ours, &stats);
   FINE(fm_solver_solve(g.ctx, g.solver, own_rhs, NULL, 0, 1, 0, NULL, NULL, NULL, NULL));
 #undef NO_SOLUTION
+}
+
+static const double in_order[] = {0, .5, 1}, out_of_order[] = {0, 1, .5}, beyond[] = {0, .5, 1.5};
+
+ABOUT(fm_solver_solve_at) {
+  double *o = out.f64[0], nan_y[2 * N];
+  memcpy(nan_y, nan_rows64, sizeof nan_y);
+  fm_solve_stats stats;
+  fm_solve_stats_init(&stats);
+#define NO_SOLUTION(expected, word, solver, rhs, times, n_times, n, y, out, stats)                        \
+  REFUSED(expected, word,                                                                                 \
+          fm_solver_solve_at(g.ctx, solver, rhs, NULL, times, n_times, n, y, out, stats, NULL))
+  NO_CTX(fm_solver_solve_at(NULL, g.solver, own_rhs, NULL, in_order, 3, N, rows64, o, &stats, NULL));
+  NO_SOLUTION(FM_E_INVALID, "solver:", NULL, own_rhs, in_order, 3, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "rhs:", g.solver, NULL, in_order, 3, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "times:", g.solver, own_rhs, NULL, 3, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "n_times:", g.solver, own_rhs, in_order, 1, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "times[2]:", g.solver, own_rhs, out_of_order, 3, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "times[1]:", g.solver, own_rhs, nan_times, 3, N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "n:", g.solver, own_rhs, in_order, 3, HUGE_N, rows64, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "y:", g.solver, own_rhs, in_order, 3, N, NULL, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "out:", g.solver, own_rhs, in_order, 3, N, rows64, NULL, &stats);
+  NO_SOLUTION(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, g.solver, own_rhs, in_order, 3, N, nan_y, o, &stats);
+  NO_SOLUTION(FM_E_INVALID, "stats.struct_size", g.solver, own_rhs, in_order, 3, N, rows64, o,
+              &(fm_solve_stats){0});
+  FINE(fm_solver_solve_at(g.ctx, g.solver, own_rhs, NULL, in_order, 3, 0, NULL, NULL, NULL, NULL));
+  FINE(fm_solver_solve_at(g.ctx, g.solver, own_rhs, NULL, in_order, 3, N, rows64, o, NULL, NULL));
+#undef NO_SOLUTION
+}
+
+ABOUT(fm_solver_set_grid) {
+  fm_solver *own = NULL;
+  NO_CTX(fm_solver_set_grid(NULL, g.solver, in_order, 3));
+  REFUSED(FM_E_INVALID, "solver:", fm_solver_set_grid(g.ctx, NULL, in_order, 3));
+  REFUSED(FM_E_INVALID, "FM_GRID_CUSTOM", fm_solver_set_grid(g.ctx, g.solver, in_order, 3));
+  const fm_solver_options *options =
+      WITH(fm_solver_options, .method = FM_SOLVER_EULER, .n_steps = 2, .grid = FM_GRID_CUSTOM);
+  FINE(fm_solver_create(g.ctx, 2, options, &own));
+  REFUSED(FM_E_INVALID, "grid:", fm_solver_set_grid(g.ctx, own, NULL, 3));
+  REFUSED(FM_E_INVALID, "n_grid:", fm_solver_set_grid(g.ctx, own, in_order, 2));
+  REFUSED(FM_E_INVALID, "grid[2]:", fm_solver_set_grid(g.ctx, own, out_of_order, 3));
+  REFUSED(FM_E_INVALID, "grid[2]:", fm_solver_set_grid(g.ctx, own, beyond, 3));
+  REFUSED(FM_E_INVALID, "grid[1]:", fm_solver_set_grid(g.ctx, own, nan_times, 3));
+  FINE(fm_solver_set_grid(g.ctx, own, in_order, 3));
+  fm_solver_destroy(own);
+}
+
+ABOUT(fm_solver_method_info) {
+  fm_solver_info info;
+  fm_solver_info_init(&info);
+  NO_CTX(fm_solver_method_info(NULL, 0, &info));
+  REFUSED(FM_E_INVALID, "info:", fm_solver_method_info(g.ctx, 0, NULL));
+  REFUSED(FM_E_INVALID, "index:", fm_solver_method_info(g.ctx, SIZE_MAX, &info));
+  REFUSED(FM_E_INVALID, "info.struct_size", fm_solver_method_info(g.ctx, 0, &(fm_solver_info){0}));
+  ck_assert_ptr_null(info.name);
+  FINE(fm_solver_method_info(g.ctx, 0, &info));
 }
 
 /* ---- samplers ------------------------------------------------------------------------------------------- */
@@ -144,6 +209,50 @@ ABOUT(fm_sampler_transport) {
           fm_sampler_transport(g.ctx, s, 0, 1, labels, rows, N, x_of_ours, own_trajectory, NULL, &stats));
   FINE(fm_sampler_transport(g.ctx, s, 0, 1, NULL, NULL, 0, NULL, NULL, NULL, NULL));
 #undef NO_TRANSPORT
+}
+
+ABOUT(fm_sampler_transport_at) {
+  fm_sampler *s = g.sampler;
+  double *o = out.f64[0], nan_x[2 * N];
+  memcpy(nan_x, nan_rows64, sizeof nan_x);
+  fm_solve_stats stats;
+  fm_solve_stats_init(&stats);
+#define NO_TRANSPORT(expected, word, sampler, times, n_times, label, cond, n, x, out, stats)              \
+  REFUSED(expected, word,                                                                                 \
+          fm_sampler_transport_at(g.ctx, sampler, times, n_times, label, cond, n, x, out, stats, NULL))
+  NO_CTX(fm_sampler_transport_at(NULL, s, in_order, 3, labels, rows, N, rows64, o, &stats, NULL));
+  NO_TRANSPORT(FM_E_INVALID, "sampler:", NULL, in_order, 3, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "times:", s, NULL, 3, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "n_times:", s, in_order, 0, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "times[2]:", s, out_of_order, 3, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "times[2]:", s, beyond, 3, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "times[1]:", s, nan_times, 3, labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "labels:", s, in_order, 3, large_labels, rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_NONFINITE, "cond:", s, in_order, 3, labels, nan_rows, N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "n:", s, in_order, 3, labels, rows, HUGE_N, rows64, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "x:", s, in_order, 3, labels, rows, N, NULL, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "out:", s, in_order, 3, labels, rows, N, rows64, NULL, &stats);
+  NO_TRANSPORT(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, s, in_order, 3, labels, rows, N, nan_x, o, &stats);
+  NO_TRANSPORT(FM_E_INVALID, "stats.struct_size", s, in_order, 3, labels, rows, N, rows64, o,
+               &(fm_solve_stats){0});
+  FINE(fm_sampler_transport_at(g.ctx, s, in_order, 3, NULL, NULL, 0, NULL, NULL, NULL, NULL));
+  FINE(fm_sampler_transport_at(g.ctx, s, in_order, 3, NULL, NULL, N, rows64, o, NULL, NULL));
+#undef NO_TRANSPORT
+}
+
+ABOUT(fm_sampler_set_grid) {
+  fm_sampler *own = NULL;
+  NO_CTX(fm_sampler_set_grid(NULL, g.sampler, in_order, 3));
+  REFUSED(FM_E_INVALID, "sampler:", fm_sampler_set_grid(g.ctx, NULL, in_order, 3));
+  REFUSED(FM_E_INVALID, "FM_GRID_CUSTOM", fm_sampler_set_grid(g.ctx, g.sampler, in_order, 3));
+  const fm_solver_options *options =
+      WITH(fm_solver_options, .method = FM_SOLVER_EULER, .n_steps = 2, .grid = FM_GRID_CUSTOM);
+  FINE(fm_sampler_create(g.ctx, g.model, options, NULL, &own));
+  REFUSED(FM_E_INVALID, "grid:", fm_sampler_set_grid(g.ctx, own, NULL, 3));
+  REFUSED(FM_E_INVALID, "n_grid:", fm_sampler_set_grid(g.ctx, own, in_order, 4));
+  REFUSED(FM_E_INVALID, "grid[2]:", fm_sampler_set_grid(g.ctx, own, out_of_order, 3));
+  FINE(fm_sampler_set_grid(g.ctx, own, in_order, 3));
+  fm_sampler_destroy(own);
 }
 
 ABOUT(fm_sampler_velocity) {

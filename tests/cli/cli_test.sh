@@ -83,8 +83,13 @@ expect 2 "needs --checkpoint" train x.csv -o m --resume
 expect 2 "what is 'y.csv' for?" train x.csv y.csv -o m
 expect 2 "-n N is missing" sample m -o x.csv
 expect 2 "end it in .npy, .csv or .png" sample m -n 3 -o x.txt
-expect 2 "are for --solver dopri5" sample m -n 3 -o x.csv --steps 3 --rtol 1e-3
-expect 2 "is for --solver euler" sample m -n 3 -o x.csv --solver dopri5 --steps 3
+expect 2 "for fixed ones" sample m -n 3 -o x.csv --steps 3 --rtol 1e-3
+expect 2 "for fixed ones" sample m -n 3 -o x.csv --solver tsit5 --grid edm --atol 1e-3
+expect 2 "heun2 takes fixed ones" sample m -n 3 -o x.csv --solver heun2 --atol 1e-3
+expect 2 "did you mean rk4?" sample m -n 3 -o x.csv --solver rk5
+expect 2 "not one of auto, euler, midpoint" sample m -n 3 -o x.csv --solver leapfrog
+expect 2 "not one of uniform" sample m -n 3 -o x.csv --grid log
+expect 2 "'-3' in 'shifted:-3'" sample m -n 3 -o x.csv --grid shifted:-3
 expect 1 "No such file" train missing.csv -o m
 expect 1 "No such file" info missing
 
@@ -268,6 +273,27 @@ expect 0 "" sample named.model -n 10 --steps 20 -o b.csv -q
 expect 0 "" sample named.model -n 10 --solver euler -o c.csv -q
 same b.csv c.csv
 differ a.csv b.csv
+expect 0 "" sample named.model -n 10 --grid uniform -o c.csv -q
+same b.csv c.csv
+for grid in shifted shifted:2 edm; do
+  expect 0 "" sample named.model -n 10 --grid $grid -o c.csv -q
+  differ b.csv c.csv
+done
+# Every solver that the help lists draws what the others draw, nearly: chosen steps, fine ones, and a grid's.
+expect 0 "" sample named.model -n 10 --rtol 1e-6 --atol 1e-6 -o exact.csv -q
+near() {
+  check "$1 is near" awk -F, 'NR == FNR { a[NR] = $1; b[NR] = $2; next }
+    FNR > 1 { if (($1 - a[FNR]) ^ 2 + ($2 - b[FNR]) ^ 2 > .02 ^ 2) bad++; n++ }
+    END { exit n != 10 || bad > 0 }' exact.csv c.csv
+}
+solvers=$("$flowmatch" sample --help | sed -n '/^Solvers/,/^$/s/^  \([a-z0-9_]*\) .*order.*/\1/p')
+check "the help lists solvers" test "$(echo "$solvers" | wc -l)" -ge 9
+for solver in $solvers; do
+  expect 0 "" sample named.model -n 10 --solver "$solver" --steps 200 -o c.csv -q
+  near "$solver"
+  expect 0 "" sample named.model -n 10 --solver "$solver" --steps 200 --grid shifted:2 -o c.csv -q
+  near "$solver on a grid"
+done
 train named.csv -o one.model --threads 1
 train named.csv -o two.model --threads 2
 same one.model two.model

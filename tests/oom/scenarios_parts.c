@@ -230,20 +230,33 @@ static int32_t decay(void *user, const fm_rhs_call *c) {
 
 fm_status scenario_solvers(fm_ctx *ctx) {
   fm_status status;
-  fm_solver *fixed = NULL, *adaptive = NULL;
+  fm_solver *fixed = NULL, *adaptive = NULL, *own = NULL;
   fm_solver_options o;
   fm_solver_options_init(&o);
   o.method = FM_SOLVER_DOPRI5;
-  double y[2 * N_ROWS];
+  static const double grid[] = {0, .5, 1};
+  double y[2 * N_ROWS], at[3 * 2 * N_ROWS];
+  fm_row_stats each[N_ROWS];
+  fm_solver_info info;
+  fm_solver_info_init(&info);
   memcpy(y, rows_f64, sizeof y);
   MAKE(fixed, fm_solver_create(ctx, 2, NULL, &fixed));
   MAKE(adaptive, fm_solver_create(ctx, 2, &o, &adaptive));
+  o.fixed_steps = 1;
+  o.n_steps = 2;
+  o.grid = FM_GRID_CUSTOM;
+  MAKE(own, fm_solver_create(ctx, 2, &o, &own));
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
+  FRUGAL(fm_solver_method_info(ctx, 0, &info));
+  FRUGAL(fm_solver_set_grid(ctx, own, grid, 3));
+  FRUGAL(fm_solver_solve_at(ctx, own, decay, NULL, grid, 3, N_ROWS, rows_f64, at, &stats, each));
+  FRUGAL(fm_solver_solve_at(ctx, adaptive, decay, NULL, grid, 3, N_ROWS, rows_f64, at, &stats, each));
   FRUGAL(fm_solver_solve(ctx, fixed, decay, NULL, 0, 1, N_ROWS, y, NULL, NULL, &stats));
   FRUGAL(fm_solver_solve(ctx, adaptive, decay, NULL, 1, 0, N_ROWS, y, NULL, NULL, NULL));
 end:
   fm_solver_destroy(fixed);
   fm_solver_destroy(adaptive);
+  fm_solver_destroy(own);
   return status;
 }

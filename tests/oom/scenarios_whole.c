@@ -193,12 +193,18 @@ fm_status scenario_samplers(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};
   fm_model *model = NULL, *newer = NULL;
-  fm_sampler *sampler = NULL, *raw = NULL;
+  fm_sampler *sampler = NULL, *raw = NULL, *own = NULL;
+  static const double grid[] = {0, .25, 1};
   float out[2 * N_ROWS];
-  double out64[2 * N_ROWS];
+  double out64[2 * N_ROWS], at[3 * 2 * N_ROWS];
+  fm_row_stats each[N_ROWS];
   fm_solver_options adaptive;
   fm_solver_options_init(&adaptive);
   adaptive.method = FM_SOLVER_DOPRI5;
+  fm_solver_options fixed = adaptive;
+  fixed.fixed_steps = 1;
+  fixed.n_steps = 2;
+  fixed.grid = FM_GRID_CUSTOM;
   fm_sampler_options o;
   fm_sampler_options_init(&o);
   o.raw_weights = 1;
@@ -211,6 +217,10 @@ fm_status scenario_samplers(fm_ctx *ctx) {
   FRUGAL(fm_sampler_draw_f64(ctx, raw, 1, 5, NULL, NULL, N_ROWS, out64));
   FRUGAL(fm_sampler_set_model(ctx, raw, newer));
   FRUGAL(fm_sampler_transport(ctx, raw, 1, 0, labels, conds, N_ROWS, out64, NULL, NULL, NULL));
+  MAKE(own, fm_sampler_create(ctx, model, &fixed, &o, &own));
+  FRUGAL(fm_sampler_set_grid(ctx, own, grid, 3));
+  FRUGAL(fm_sampler_transport_at(ctx, own, grid, 3, labels, conds, N_ROWS, rows_f64, at, NULL, each));
+  FRUGAL(fm_sampler_transport_at(ctx, raw, grid, 3, labels, conds, N_ROWS, rows_f64, at, NULL, each));
   FRUGAL(fm_sampler_velocity(ctx, sampler, rows_f32, times, labels, conds, N_ROWS, out));
   CALL(fm_sample(ctx, model, 2, 0, labels, conds, N_ROWS, out));
 end:
@@ -218,6 +228,7 @@ end:
   fm_model_destroy(newer);
   fm_sampler_destroy(sampler);
   fm_sampler_destroy(raw);
+  fm_sampler_destroy(own);
   destroy_parts(&p);
   return status;
 }

@@ -69,7 +69,7 @@ static void set_up(void) {
 /* ---- bits ------------------------------------------------------------------------------------------------
  */
 
-static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5};
+static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5, FM_SOLVER_HEUN2, FM_SOLVER_TSIT5};
 
 START_TEST(splits_and_threads_keep_bits) {
   static const size_t splits[] = {1, 7, 48, 64, N};
@@ -151,7 +151,8 @@ START_TEST(conditions_follow_their_rows) {
     least = stats.nfe < least ? stats.nfe : least;
   }
   ck_assert_uint_eq(nfe, total.nfe);
-  if (methods[_i] == FM_SOLVER_DOPRI5) ck_assert_uint_lt(least, total.max_nfe); /* or nothing was tested */
+  if (methods[_i] == FM_SOLVER_DOPRI5 || methods[_i] == FM_SOLVER_TSIT5)
+    ck_assert_uint_lt(least, total.max_nfe); /* or nothing was tested */
   memcpy(plain, start, sizeof start);
   OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, 48, plain, NULL, NULL, NULL));
   for (size_t i = 0; i < 48; i++) ck_assert(plain[i * DIM] != all[i * DIM]);
@@ -285,6 +286,105 @@ START_TEST(trajectories_show_every_step) {
 }
 END_TEST
 
+/* Over several tiles and threads: the ends are those of a plain transport, what is between is in the data's units and
+   between what single transports give. */
+START_TEST(states_at_times_of_a_transport) {
+  static const double times[] = {0, 0.26, 0.5, 0.93, 1};
+  enum { K = FMI_COUNT(times) };
+  const size_t n = quick() ? 60 : N;
+  static double x[N * DIM], start[N * DIM], out[K * N * DIM], again[K * N * DIM], part[N * DIM];
+  static fm_row_stats rows[N];
+  fm_ctx *ctx = new_ctx(3), *one = new_ctx(1);
+  fm_model *model = new_model(ctx);
+  fm_solver_options so = solver_of(methods[_i]);
+  so.n_steps = 400, so.rtol = so.atol = 1e-6;
+  fm_sampler *sampler;
+  OK(fm_sampler_create(ctx, model, &so, NULL, &sampler));
+  for (size_t i = 0; i < n * DIM; i++) x[i] = start[i] = shift[i % DIM] + scale[i % DIM] * sin((double)i);
+  fm_solve_stats stats;
+  fm_solve_stats_init(&stats);
+  OK(fm_sampler_transport_at(ctx, sampler, times, K, labels, cond[0], n, start, out, &stats, rows));
+  OK(fm_sampler_transport(ctx, sampler, 0, 1, labels, cond[0], n, x, NULL, NULL, NULL));
+  SAME(out, start, n * DIM);
+  SAME(out + (K - 1) * n * DIM, x, n * DIM);
+  uint64_t nfe = 0, accepted = 0, rejected = 0;
+  for (size_t i = 0; i < n; i++) {
+    ck_assert(rows[i].status == FM_OK && rows[i].t == 1);
+    nfe += rows[i].nfe, accepted += rows[i].accepted, rejected += rows[i].rejected;
+  }
+  ck_assert(nfe == stats.nfe && accepted == stats.accepted && rejected == stats.rejected);
+  for (size_t k = 1; k + 1 < K; k++) {
+    memcpy(part, start, sizeof part);
+    OK(fm_sampler_transport(ctx, sampler, 0, times[k], labels, cond[0], n, part, NULL, NULL, NULL));
+    for (size_t i = 0; i < n * DIM; i++)
+      CLOSE(out[k * n * DIM + i], part[i], (methods[_i] == FM_SOLVER_EULER ? 5e-2 : 2e-4) * scale[i % DIM]);
+  }
+  OK(fm_sampler_transport_at(one, sampler, times, K, labels, cond[0], n, start, again, NULL, NULL));
+  SAME(again, out, K * n * DIM);
+  FAILS(
+      FM_E_INVALID, "times[1]",
+      fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1.25}, 2, NULL, NULL, 1, x, out, NULL, NULL));
+  fm_sampler_destroy(sampler), fm_model_destroy(model);
+  fm_ctx_destroy(ctx), fm_ctx_destroy(one);
+}
+END_TEST
+
+/* A row that the data's units can't hold fails by itself, with and without a trajectory to show. */
+static int32_t ignore(void *user, const fm_trajectory *at) { return (void)user, (void)at, 0; }
+START_TEST(a_row_out_of_range_leaves_the_others) {
+  const double huge[DIM] = {1e308, 1, 1};
+  static double x[N * DIM], alone[DIM], out[2 * N * DIM];
+  static fm_row_stats rows[N];
+  fm_ctx *ctx = new_ctx(2);
+  fm_net *net = net_of(ctx);
+  fm_model *model = model_in_units(ctx, net, 0.25f, NULL, NULL, huge);
+  fm_sampler *sampler = sampler_of(ctx, model, FM_SOLVER_EULER);
+  const size_t n = 60, bad = 3;
+  for (size_t i = 0; i < n * DIM; i++) x[i] = shift[i % DIM] + (i % DIM ? 1 : 0) * sin((double)i);
+  x[bad * DIM] = -1.797e308;
+  memcpy(out, x, n * DIM * sizeof *x);
+  memcpy(alone, x + (n - 1) * DIM, sizeof alone);
+  FAILS(
+      FM_E_NONFINITE, "row 3, column 0",
+      fm_sampler_transport_at(ctx, sampler, (const double[]){0, 1}, 2, NULL, NULL, n, out, out, NULL, rows));
+  for (size_t i = 0; i < n; i++) ck_assert_int_eq(rows[i].status, i == bad ? FM_E_NONFINITE : FM_OK);
+  OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, 1, alone, NULL, NULL, NULL));
+  SAME(out + (2 * n - 1) * DIM, alone, DIM); /* in another tile */
+  FAILS(FM_E_NONFINITE, "row 3, column 0",
+        fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, n, x, ignore, NULL, NULL));
+  SAME(x + (n - 1) * DIM, alone, DIM);
+  fm_sampler_destroy(sampler), fm_model_destroy(model), fm_net_destroy(net);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+/* A grid of the caller's counts in draws too. */
+START_TEST(samplers_take_grids) {
+  static const double uniform[] = {0, .25, .5, .75, 1}, skewed[] = {0, .1, .2, .4, 1};
+  fm_ctx *ctx = new_ctx(2);
+  fm_model *model = new_model(ctx);
+  fm_solver_options so = solver_of(FM_SOLVER_EULER);
+  fm_sampler *plain, *own;
+  float a[60 * DIM], b[60 * DIM];
+  so.n_steps = 4;
+  OK(fm_sampler_create(ctx, model, &so, NULL, &plain));
+  FAILS(FM_E_INVALID, "FM_GRID_CUSTOM", fm_sampler_set_grid(ctx, plain, uniform, 5));
+  so.grid = FM_GRID_CUSTOM;
+  OK(fm_sampler_create(ctx, model, &so, NULL, &own));
+  OK(fm_sampler_draw(ctx, plain, 4, 9, labels, cond[0], 60, a));
+  OK(fm_sampler_draw(ctx, own, 4, 9, labels, cond[0], 60, b));
+  SAME(a, b, 60 * DIM);
+  OK(fm_sampler_set_grid(ctx, own, skewed, 5));
+  OK(fm_sampler_draw(ctx, own, 4, 9, labels, cond[0], 60, b));
+  ck_assert_int_ne(memcmp(a, b, sizeof a), 0);
+  OK(fm_sampler_set_grid(ctx, own, uniform, 5));
+  OK(fm_sampler_draw(ctx, own, 4, 9, labels, cond[0], 60, b));
+  SAME(a, b, 60 * DIM);
+  fm_sampler_destroy(plain), fm_sampler_destroy(own), fm_model_destroy(model);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- ending early
  * -------------------------------------------------------------------------------------------- */
 
@@ -305,6 +405,11 @@ START_TEST(a_deadline_leaves_finite_samples) {
   FAILS(FM_DEADLINE, "deadline", fm_sampler_draw(ctx, sampler, 1, 0, labels, cond[0], N, out));
   for (size_t i = 0; i < (size_t)N * DIM; i++) ck_assert(isfinite(out[i]));
   for (size_t i = 0; i < N; i++) CLOSE((double)out[i * DIM + 2], 7.125, 0);
+  static double x[N * DIM];
+  for (size_t i = 0; i < (size_t)N * DIM; i++) x[i] = shift[i % DIM];
+  FAILS(FM_DEADLINE, "deadline",
+        fm_sampler_transport(ctx, sampler, 0, 1, labels, cond[0], N, x, ignore, NULL, NULL));
+  for (size_t i = 0; i < N; i++) ck_assert(x[i * DIM] != shift[0]); /* every tile was carried to the end */
   fm_sampler_destroy(sampler);
   o.deadline = 3600;
   so = solver_of(methods[_i]);
@@ -489,6 +594,9 @@ int main(void) {
   tcase_add_test(tcase, rows_go_there_and_back_again);
   tcase_add_test(tcase, velocity_is_that_of_the_solve);
   tcase_add_test(tcase, trajectories_show_every_step);
+  tcase_add_loop_test(tcase, states_at_times_of_a_transport, 0, FMI_COUNT(methods));
+  tcase_add_test(tcase, a_row_out_of_range_leaves_the_others);
+  tcase_add_test(tcase, samplers_take_grids);
   tcase_add_loop_test(tcase, a_deadline_leaves_finite_samples, 0, FMI_COUNT(methods));
 #ifndef FMI_DOUBLE
   tcase_add_test(tcase, a_draw_can_be_stopped);

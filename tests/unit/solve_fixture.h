@@ -4,7 +4,7 @@
 #define SOLVE_FIXTURE_H
 
 #include "fixture.h"
-#include "solve/solve.h"
+#include "solve/erk.h"
 
 #define MAX_ROWS 64
 
@@ -61,24 +61,74 @@ typedef struct solve {
   fm_trajectory_fn trajectory;
   void *trajectory_user;
   uint64_t fail_at_call;
-  fm_solve_stats stats; /* out */
-  watch watch;          /* out */
+  const double *times; /* [n_times] from t0 to t1, or NULL */
+  size_t n_times;
+  double *out;                 /* out, [n_times][n][dim] at times, the first and the last left out */
+  uint64_t saved;              /* out: how many states came */
+  fm_solve_stats stats;        /* out */
+  fm_row_stats rows[MAX_ROWS]; /* out */
+  watch watch;                 /* out */
 } solve;
+
+static inline void save(void *user, size_t row, size_t k, const double *x) {
+  solve *s = user;
+  ck_assert(k >= 1 && k + 1 < s->n_times && row >= s->first_row && row < s->first_row + s->n);
+  memcpy(s->out + (k * s->n + row - s->first_row) * s->dim, x, s->dim * sizeof *x);
+  s->saved++;
+}
 
 static fmi_error err;
 
-static inline fmi_solve_config config_of(uint32_t method) {
-  fm_solver_options options;
+static inline fmi_solve_config config_with(const fm_solver_options *options) {
   fmi_solve_config config;
-  fm_solver_options_init(&options);
-  options.method = method;
-  ck_assert_int_eq(fmi_solve_configure(&options, &config, &err), FM_OK);
+  ck_assert_msg(fmi_solve_configure(options, &config, &err) == FM_OK, "%s", err.text);
   return config;
+}
+
+static inline fmi_solve_config config_of(uint32_t method) {
+  return config_with(&(fm_solver_options){.struct_size = sizeof(fm_solver_options), .method = method});
+}
+
+/* n_steps fixed steps, whatever the method. */
+static inline fmi_solve_config fixed_steps(uint32_t method, uint32_t n_steps) {
+  return config_with(&(fm_solver_options){
+      .struct_size = sizeof(fm_solver_options), .method = method, .n_steps = n_steps, .fixed_steps = 1});
+}
+
+/* The methods of the list, by number, for loops of tests. */
+static inline int n_methods(void) {
+  int n = 0;
+  while (fmi_method_at((size_t)n) != NULL) n++;
+  return n;
+}
+static inline uint32_t kind_of(int i) { return fmi_method_at((size_t)i)->kind; }
+static inline bool is_adaptive(int i) { return fmi_method_is_adaptive(fmi_method_at((size_t)i)); }
+
+/* What holds of the statistics of any call. */
+static inline void check_stats(const solve *s) {
+  fm_solve_stats sum = {0};
+  for (size_t i = 0; i < s->n; i++) {
+    const fm_row_stats *row = &s->rows[i];
+    ck_assert_uint_eq(row->nfe, s->watch.nfe[i]);
+    sum.nfe += row->nfe;
+    sum.accepted += row->accepted;
+    sum.rejected += row->rejected;
+    sum.failed += row->status == FM_E_STEPS || row->status == FM_E_NONFINITE;
+    sum.max_nfe = row->nfe > sum.max_nfe ? row->nfe : sum.max_nfe;
+    ck_assert_uint_eq(row->reserved, 0);
+  }
+  ck_assert_uint_eq(s->stats.nfe, s->watch.rows);
+  ck_assert_uint_eq(s->stats.nfe, sum.nfe);
+  ck_assert_uint_eq(s->stats.accepted, sum.accepted);
+  ck_assert_uint_eq(s->stats.rejected, sum.rejected);
+  ck_assert_uint_eq(s->stats.failed, sum.failed);
+  ck_assert_uint_eq(s->stats.max_nfe, sum.max_nfe);
 }
 
 static inline fm_status run(solve *s) {
   const size_t bytes = s->config.method->workspace(&s->config, s->n, s->dim);
   ck_assert_uint_eq(bytes % FMI_ALIGN, 0);
+  ck_assert_uint_le(s->n, MAX_ROWS);
   void *workspace = bytes == 0 ? NULL : aligned_alloc(FMI_ALIGN, bytes);
   if (bytes > 0) memset(workspace, 0xff, bytes); /* NaN wherever it is read before it is written */
   s->watch = (watch){.slope = s->slope,
@@ -89,16 +139,33 @@ static inline fm_status run(solve *s) {
                      .fail_at_call = s->fail_at_call,
                      .dim = s->dim};
   s->stats = (fm_solve_stats){.struct_size = sizeof s->stats};
+  s->saved = 0;
   err = (fmi_error){0};
   const fmi_rhs rhs = {watched, &s->watch};
-  fm_status status = fmi_solve(&s->config, &rhs, s->control, s->t0, s->t1, s->first_row, s->n, s->dim, s->y,
-                               workspace, s->trajectory, s->trajectory_user, &s->stats, &err);
+  const fmi_solve_job job = {.config = &s->config,
+                             .rhs = &rhs,
+                             .control = s->control,
+                             .t0 = s->t0,
+                             .t1 = s->t1,
+                             .first_row = s->first_row,
+                             .n = s->n,
+                             .dim = s->dim,
+                             .y = s->y,
+                             .workspace = workspace,
+                             .trajectory = s->trajectory,
+                             .trajectory_user = s->trajectory_user,
+                             .times = s->times,
+                             .n_times = s->n_times,
+                             .save = save,
+                             .save_user = s,
+                             .rows = s->rows,
+                             .stats = &s->stats,
+                             .err = &err};
+  memset(s->rows, 0xff, sizeof s->rows);
+  fm_status status = fmi_solve_job_run(&job);
   free(workspace);
   ck_assert_int_eq(err.status, status);
-  ck_assert_uint_eq(s->stats.nfe, s->watch.rows);
-  uint64_t most = 0;
-  for (size_t i = 0; i < s->n && i < MAX_ROWS; i++) most = s->watch.nfe[i] > most ? s->watch.nfe[i] : most;
-  ck_assert_uint_eq(s->stats.max_nfe, most);
+  if (status != FM_E_INVALID) check_stats(s);
   return status;
 }
 
