@@ -6,6 +6,7 @@
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
 #   make check-all                   all of these
+#   make check-large                 a table of 2.6 GB trains in 200 MB
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
@@ -100,6 +101,11 @@ check: need-check
 check-ffi:
 	+@$(MAKE) --no-print-directory $(parallel) $(needs_ffi)
 	@$(call run_parts,ffi)
+
+# Files larger than tests should be: see tests/large.sh.
+.PHONY: check-large
+check-large: $(PROGRAM)
+	@FLOWMATCH=$(PROGRAM) sh tests/large.sh
 
 # ---- variants ----------------------------------------------------------------------------------------
 

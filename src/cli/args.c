@@ -195,8 +195,15 @@ static const option *find_option(const command *c, const char *argument, const c
   return NULL;
 }
 
-static int take_operand(const command *c, const char *argument, void *values) {
-  const char **operand = (const char **)(void *)((char *)values + c->operand_offset);
+static int take_operand(const command *c, int argc, const char *argument, void *values) {
+  void *target = (char *)values + c->operand_offset;
+  if (c->several) {
+    word_list *w = target;
+    if (!w->word) w->word = cli_alloc((size_t)argc, sizeof *w->word);
+    w->word[w->n++] = argument;
+    return -1;
+  }
+  const char **operand = target;
   if (*operand) return args_wrong(c, "one %s is enough; what is '%s' for?", c->operand, argument);
   *operand = argument;
   return -1;
@@ -221,7 +228,7 @@ int args_parse(const command *c, int argc, char **argv, void *values) {
     int code;
     const char *argument = argv[i];
     if (options_over || argument[0] != '-' || argument[1] == '\0') {
-      code = take_operand(c, argument, values);
+      code = take_operand(c, argc, argument, values);
     } else if (strcmp(argument, "--") == 0) {
       options_over = true;
       continue;
@@ -233,6 +240,7 @@ int args_parse(const command *c, int argc, char **argv, void *values) {
     }
     if (code >= 0) return code;
   }
+  /* A word_list begins with a pointer too. */
   if (!*(const char **)(void *)((char *)values + c->operand_offset))
     return args_wrong(c, "%s is missing: flowmatch %s %s", c->operand, c->name, c->synopsis);
   return -1;

@@ -29,8 +29,9 @@ typedef struct command {
   const char *summary;     /* a line for the list of commands */
   const char *description; /* paragraphs, wrapped by hand */
   const char *examples;    /* likewise */
-  const char *operand;     /* the one operand's name */
-  size_t operand_offset;   /* of its const char * */
+  const char *operand;     /* the operand's name */
+  size_t operand_offset;   /* of its const char *, or of a word_list where there may be several */
+  bool several;
   const option *options;
   size_t n_options;
   void (*more_help)(void);           /* prints what stands between the options and the examples, or NULL */
@@ -38,7 +39,8 @@ typedef struct command {
 } command;
 
 /* Fills `values`, which holds the defaults, from argv[1] on. Returns -1 to go on, or the exit code: the help
-   was asked for and printed, or something is wrong and was reported. */
+   was asked for and printed, or something is wrong and was reported. Several operands are in a block that
+   the caller frees. */
 int args_parse(const command *c, int argc, char **argv, void *values);
 void args_help(const command *c);
 

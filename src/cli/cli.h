@@ -37,6 +37,12 @@ void *cli_alloc(size_t count, size_t size); /* zeroed */
 void *cli_grow(void *block, size_t *capacity, size_t needed, size_t size);
 char *cli_copy_text(const char *text);
 
+/* Words of a command line, in the program's arguments. */
+typedef struct word_list {
+  const char **word;
+  size_t n;
+} word_list;
+
 /* ---- small things ---------------------------------------------------------------------------------- */
 
 double cli_seconds(void); /* a monotonic clock */

@@ -15,7 +15,8 @@ typedef struct cell {
 typedef struct csv {
   FILE *file;
   table *t;
-  char *line; /* the line being read, cut into cells in place */
+  bool missing; /* a cell may have no value */
+  char *line;   /* the line being read, cut into cells in place */
   size_t line_capacity;
   size_t number;  /* of the line, from 1 */
   char separator; /* '\0' until the first line was seen; ' ' is any run of blanks */
@@ -139,6 +140,14 @@ static bool cut_line(csv *c) {
   return true;
 }
 
+/* How tables of the world say that there is no value. */
+static bool is_missing(const csv *c, const char *text) {
+  static const char *const words[] = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"};
+  for (size_t i = 0; c->missing && i < COUNT(words); i++)
+    if (strcmp(text, words[i]) == 0) return true;
+  return false;
+}
+
 /* ---- names ----------------------------------------------------------------------------------------- */
 
 /* Well-formed UTF-8, roughly: what a model's notes may hold. */
@@ -189,6 +198,7 @@ static int has_names(const csv *c) {
   size_t numbers = 0, names = 0, name_at = 0, number_at = 0;
   double value;
   for (size_t i = 0; i < c->n_cells; i++) {
+    if (is_missing(c, c->cells[i].text)) continue;
     if (!cli_parse_number(c->cells[i].text, &value)) {
       names++;
       name_at = i;
@@ -231,10 +241,17 @@ static bool add_row(csv *c) {
   for (size_t i = 0; i < c->n_cells; i++) {
     const char *text = c->cells[i].text;
     double *value = &t->cells[used + i];
+    *value = NAN;
+    if (is_missing(c, text)) continue;
     if (!cli_parse_number(text, value))
-      return fail_not_number(c, i, strchr(text, ',') ? "Decimals are written with a point: 1.5" : NULL);
+      return fail_not_number(c, i,
+                             strchr(text, ',') ? "Decimals are written with a point: 1.5"
+                             : *text           ? NULL
+                                               : "Give it a value, or train with --missing mask.");
     if (!isfinite(*value))
-      return fail_at(c, i, "Remove such rows, or replace the value.", "not a finite number:", text);
+      return fail_at(
+          c, i, "Remove such rows, or replace the value; --missing mask trains on nan as a missing value.",
+          "not a finite number:", text);
   }
   t->n_rows++;
   return true;
@@ -260,8 +277,8 @@ static bool read_rows(csv *c) {
   return cli_fail(c->t->name, NULL, c->names_line ? "only column names, no rows" : "no rows");
 }
 
-bool csv_read(FILE *file, table *t) {
-  csv c = {.file = file, .t = t};
+bool csv_read(FILE *file, bool missing, table *t) {
+  csv c = {.file = file, .t = t, .missing = missing};
   bool ok = read_rows(&c);
   free(c.line);
   free(c.cells);

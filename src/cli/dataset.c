@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#define RANGE_ROWS 256
 #define MOST_CLASSES 1000000
 #define AUTO_HELD_OUT .1 /* of at least AUTO_HELD_OUT_LEAST rows, at most AUTO_HELD_OUT_MOST of them */
 #define AUTO_HELD_OUT_LEAST 100
@@ -58,7 +59,7 @@ static bool count_classes(const table *t, labels *l, size_t column) {
 
 static bool labels_read(const char *file, size_t n_rows, labels *l) {
   table t;
-  if (!table_read(file, &t)) return false;
+  if (!table_read(file, false, &t)) return false;
   l->n_columns = t.n_columns;
   l->values = cli_alloc(t.n_rows * t.n_columns, sizeof *l->values);
   l->n_classes = cli_alloc(t.n_columns, sizeof *l->n_classes);
@@ -96,7 +97,7 @@ static bool check_precision(const table *t, const float *values) {
 
 bool conditions_read(const char *file, size_t n_rows, bool one_is_enough, conditions *out, size_t *n_read) {
   table t;
-  if (!table_read(file, &t)) return false;
+  if (!table_read(file, false, &t)) return false;
   size_t n = t.n_rows * t.n_columns;
   conditions c = {cli_alloc(n, sizeof(float)), t.n_columns};
   for (size_t i = 0; i < n; i++) c.values[i] = (float)t.cells[i];
@@ -111,14 +112,71 @@ bool conditions_read(const char *file, size_t n_rows, bool one_is_enough, condit
   return ok;
 }
 
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+static fm_data_options data_options(bool missing) {
+  fm_data_options options;
+  fm_data_options_init(&options);
+  options.no_copy = 1;
+  options.missing = missing ? FM_MISSING_MASK : FM_MISSING_ERROR;
+  return options;
+}
+
+/* What the files have in common, and how many rows together. */
+static bool inspect_files(fm_ctx *ctx, const word_list *files, table *rows) {
+  for (size_t i = 0; i < files->n; i++) {
+    table t = {.name = files->word[i]};
+    if (!npy_inspect(ctx, t.name, &t)) return false;
+    if (i == 0)
+      *rows = t;
+    else
+      rows->n_rows += t.n_rows;
+    if (strcmp(t.dtype, rows->dtype) != 0) strcpy(rows->dtype, "f8");
+  }
+  return true;
+}
+
+static bool read_tables(const word_list *files, bool missing, table *rows) {
+  bool ok = table_read(files->word[0], missing, rows);
+  for (size_t i = 1; ok && i < files->n; i++) {
+    table more;
+    ok = table_read(files->word[i], missing, &more);
+    if (!ok) break;
+    ok = table_append(rows, &more);
+    table_free(&more);
+  }
+  return ok;
+}
+
+static fm_status open_rows(fm_ctx *ctx, const word_list *files, bool missing, dataset *d) {
+  fm_data_options options = data_options(missing);
+  const table *rows = &d->rows;
+  size_t k = d->labels.n_columns, c = d->cond.n_columns, n = k || c ? rows->n_rows : 0;
+  if (!rows->cells)
+    return fm_data_open_npy(ctx, files->word, files->n, d->labels.values, d->cond.values, NULL, n, k, c,
+                            &options, &d->all);
+  return fm_data_create_f64(ctx, rows->cells, NULL, d->labels.values, d->cond.values, NULL, rows->n_rows,
+                            rows->n_columns, k, c, &options, &d->all);
+}
+
 /* ---- all together ---------------------------------------------------------------------------------- */
 
-bool dataset_read(const char *data, const char *label_file, const char *cond_file, dataset *out) {
+static bool all_npy(const word_list *files) {
+  for (size_t i = 0; i < files->n; i++)
+    if (!table_is_npy(files->word[i])) return false;
+  return true;
+}
+
+bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file,
+                  bool missing, dataset *out) {
   dataset d = {0};
-  bool ok = table_read(data, &d.rows);
-  d.n_train = ok ? d.rows.n_rows : 0;
+  bool ok = all_npy(files) ? inspect_files(ctx, files, &d.rows) : read_tables(files, missing, &d.rows);
   ok = ok && (!label_file || labels_read(label_file, d.rows.n_rows, &d.labels));
   ok = ok && (!cond_file || conditions_read(cond_file, d.rows.n_rows, false, &d.cond, NULL));
+  if (ok) {
+    fm_status status = open_rows(ctx, files, missing, &d);
+    ok = cli_check(ctx, status, files->word[0], npy_hint(status));
+  }
   if (ok)
     *out = d;
   else
@@ -127,6 +185,9 @@ bool dataset_read(const char *data, const char *label_file, const char *cond_fil
 }
 
 void dataset_free(dataset *d) {
+  fm_data_destroy(d->train);
+  fm_data_destroy(d->held_out);
+  fm_data_destroy(d->all);
   table_free(&d->rows);
   free(d->labels.values);
   free(d->labels.n_classes);
@@ -134,25 +195,7 @@ void dataset_free(dataset *d) {
   memset(d, 0, sizeof *d);
 }
 
-/* SplitMix64 (Steele, Lea & Flood 2014): the next of a sequence that covers all 2^64 values. */
-static uint64_t next_random(uint64_t *state) {
-  uint64_t z = *state += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
-}
-
-static void swap(void *base, size_t row_bytes, size_t i, size_t j) {
-  unsigned char *a = (unsigned char *)base + i * row_bytes, *b = (unsigned char *)base + j * row_bytes;
-  if (!base || i == j) return;
-  for (size_t k = 0; k < row_bytes; k++) {
-    unsigned char byte = a[k];
-    a[k] = b[k];
-    b[k] = byte;
-  }
-}
-
-bool dataset_hold_out(dataset *d, double fraction, uint64_t seed) {
+bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed) {
   size_t n = d->rows.n_rows;
   if (fraction < 0)
     fraction = n < AUTO_HELD_OUT_LEAST ? 0 : fmin(AUTO_HELD_OUT, AUTO_HELD_OUT_MOST / (double)n);
@@ -160,11 +203,30 @@ bool dataset_hold_out(dataset *d, double fraction, uint64_t seed) {
   if (n_held_out >= n)
     return cli_fail(d->rows.name, "Use a smaller --held-out.", "all %zu rows would be held out", n);
   d->n_train = n - n_held_out;
-  for (size_t i = n; i > d->n_train; i--) { /* Fisher and Yates, as far as needed */
-    size_t j = (size_t)(next_random(&seed) % i);
-    swap(d->rows.cells, d->rows.n_columns * sizeof *d->rows.cells, i - 1, j);
-    swap(d->labels.values, d->labels.n_columns * sizeof *d->labels.values, i - 1, j);
-    swap(d->cond.values, d->cond.n_columns * sizeof *d->cond.values, i - 1, j);
+  if (n_held_out == 0) {
+    d->train = d->all;
+    d->all = NULL;
+    return true;
   }
-  return true;
+  return cli_check(ctx, fm_data_split(ctx, d->all, seed, n_held_out, &d->train, &d->held_out), d->rows.name,
+                   NULL);
+}
+
+bool dataset_range(fm_ctx *ctx, const dataset *d, double *low, double *high) {
+  const fm_data *data = d->all ? d->all : d->train;
+  size_t n = fm_data_n(data), dim = fm_data_dim(data);
+  double *block = cli_alloc(RANGE_ROWS * dim, sizeof *block);
+  bool ok = true;
+  *low = INFINITY;
+  *high = -INFINITY;
+  for (size_t first = 0; ok && first < n; first += RANGE_ROWS) {
+    size_t now = n - first < RANGE_ROWS ? n - first : RANGE_ROWS;
+    ok = cli_check(ctx, fm_data_read(ctx, data, first, now, block, NULL, NULL), d->rows.name, NULL);
+    for (size_t i = 0; ok && i < now * dim; i++) {
+      *low = fmin(*low, block[i]);
+      *high = fmax(*high, block[i]);
+    }
+  }
+  free(block);
+  return ok;
 }

@@ -18,20 +18,25 @@ typedef struct conditions {
 } conditions;
 
 typedef struct dataset {
-  table rows;
+  table rows; /* without cells where .npy files are mapped */
   labels labels;
   conditions cond;
-  size_t n_train; /* rows 0 .. n_train - 1 are for training, the rest is held out */
+  fm_data *all, *train, *held_out; /* held_out NULL: no rows are */
+  size_t n_train;
 } dataset;
 
-/* Reads data and, unless NULL, labels and conditions, and checks that they fit together. A failure is
-   reported and leaves nothing to free. */
-bool dataset_read(const char *data, const char *label_file, const char *cond_file, dataset *out);
+/* Reads data, several files as one, and, unless NULL, labels and conditions, and checks that they fit together.
+   missing: cells without a value are fine. A failure is reported and leaves nothing to free. */
+bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file, bool missing,
+                  dataset *out);
 void dataset_free(dataset *d);
 
-/* Moves a random `fraction` of the rows to the end, the same ones for the same seed. Negative: 5 % of 200
-   rows or more, else none. */
-bool dataset_hold_out(dataset *d, double fraction, uint64_t seed);
+/* Divides the rows: a random `fraction` is held out, the same rows for the same seed. Negative: a tenth of 100
+   rows or more, but at most 10000 rows; else none. */
+bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed);
+
+/* The smallest and the largest of all cells. */
+bool dataset_range(fm_ctx *ctx, const dataset *d, double *low, double *high);
 
 /* Condition vectors from a file, n_rows of them or a single one. */
 bool conditions_read(const char *file, size_t n_rows, bool one_is_enough, conditions *out, size_t *n_read);

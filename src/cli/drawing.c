@@ -5,6 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "3 7": the columns that have an indicator behind all columns. */
+static bool read_masked(drawing *d) {
+  const char *text = fm_model_note(d->model, "missing");
+  size_t capacity = 0, dim = fm_net_dim(fm_model_net(d->model));
+  for (char *end; text && *text; text = end) {
+    size_t column = strtoul(text, &end, 10);
+    if (end == text || column >= dim || d->n_masked >= dim / 2)
+      return cli_fail(d->name, "Train it again.", "its note on missing values does not fit its columns");
+    d->masked = cli_grow(d->masked, &capacity, d->n_masked + 1, sizeof *d->masked);
+    d->masked[d->n_masked++] = column;
+  }
+  d->dim = dim - d->n_masked;
+  return true;
+}
+
 bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver) {
   memset(d, 0, sizeof *d);
   d->ctx = ctx;
@@ -14,8 +29,8 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
                      : status == FM_E_FORMAT ? "flowmatch train writes models; checkpoints are not models."
                                              : NULL;
   if (!cli_check(ctx, status, model_file, hint)) return false;
-  d->dim = fm_net_dim(fm_model_net(d->model));
-  if (cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
+  if (read_masked(d) &&
+      cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;
@@ -27,6 +42,7 @@ void drawing_end(drawing *d) {
   free(d->labels);
   free(d->cond);
   free(d->shown);
+  free(d->masked);
   memset(d, 0, sizeof *d);
 }
 
@@ -159,14 +175,35 @@ static size_t rows_per_call(const drawing *d) {
   return n < 256 ? 256 : n > 16384 ? 16384 : n;
 }
 
-int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
+/* Rows with indicators, wide [n][dim + n_masked], to rows with holes, out [n][dim]. */
+static void apply_masks(const drawing *d, const double *wide, size_t n, double *out) {
+  for (size_t i = 0; i < n; i++) {
+    const double *row = wide + i * (d->dim + d->n_masked), *indicator = row + d->dim;
+    memcpy(out + i * d->dim, row, d->dim * sizeof *out);
+    for (size_t k = 0; k < d->n_masked; k++)
+      if (indicator[k] > .5) out[i * d->dim + d->masked[k]] = NAN;
+  }
+}
+
+static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
   const fm_net *net = fm_model_net(d->model);
-  size_t n_columns = fm_net_n_class_columns(net), cond_dim = fm_net_cond_dim(net), most = rows_per_call(d);
+  const int32_t *classes = d->labels ? d->labels + row * fm_net_n_class_columns(net) : NULL;
+  const float *cond = d->cond ? d->cond + row * fm_net_cond_dim(net) : NULL;
+  if (d->n_masked == 0)
+    return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, out);
+  double *wide = cli_alloc(n * (d->dim + d->n_masked), sizeof *wide);
+  fm_status status =
+      fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, wide);
+  if (status == FM_OK) apply_masks(d, wide, n, out);
+  free(wide);
+  return status;
+}
+
+int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
+  size_t most = rows_per_call(d);
   for (size_t done = 0; done < n; done += most) {
     size_t row = first + done, count = n - done < most ? n - done : most;
-    fm_status status = fm_sampler_draw_f64(
-        d->ctx, d->sampler, d->seed, d->first_row + row, d->labels ? d->labels + row * n_columns : NULL,
-        d->cond ? d->cond + row * cond_dim : NULL, count, out + done * d->dim);
+    fm_status status = draw(d, row, count, out + done * d->dim);
     if (status != FM_OK) progress_break(&d->progress);
     if (status == FM_STOPPED) return EXIT_INTERRUPTED;
     if (!cli_check(d->ctx, status, "sampling", NULL)) return EXIT_FAILURE;

@@ -10,7 +10,9 @@ typedef struct drawing {
   const char *name; /* the model's file */
   fm_model *model;
   fm_sampler *sampler;
-  size_t dim;
+  size_t dim;     /* columns of a row, without those that say what is missing */
+  size_t *masked; /* [n_masked]: the columns that may be missing; each is NaN where its indicator says so */
+  size_t n_masked;
   size_t n; /* rows to draw; the caller sets it, and the two below */
   uint64_t seed, first_row;
   int32_t *labels;   /* [n][class columns]; NULL: none asked for */

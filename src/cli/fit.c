@@ -12,16 +12,6 @@
 
 /* ---- getting ready --------------------------------------------------------------------------------- */
 
-static fm_status create_data(fm_ctx *ctx, const dataset *d, size_t first, size_t n, fm_data **out) {
-  fm_data_options options;
-  fm_data_options_init(&options);
-  options.no_copy = 1;
-  const int32_t *label = d->labels.values ? d->labels.values + first * d->labels.n_columns : NULL;
-  const float *cond = d->cond.values ? d->cond.values + first * d->cond.n_columns : NULL;
-  return fm_data_create_f64(ctx, d->rows.cells + first * d->rows.n_columns, NULL, label, cond, NULL, n,
-                            d->rows.n_columns, d->labels.n_columns, d->cond.n_columns, &options, out);
-}
-
 static int32_t on_step(void *user, const fm_progress *p) {
   fit *f = user;
   if (f->options->keep_curve) loss_curve_add(&f->curve, p->step, p->loss);
@@ -58,11 +48,9 @@ static fm_status create_trainer(fit *f, const dataset *d) {
 
   fm_status status = fm_path_create(f->ctx, o->path, &path);
   if (status == FM_OK)
-    status = fm_normaliser_fit_f64(f->ctx, o->normalise, d->rows.cells, d->n_train, d->rows.n_columns,
-                                   &normaliser);
+    status = fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
   if (status == FM_OK && d->cond.values)
-    status = fm_normaliser_fit(f->ctx, FM_NORMALISE_COLUMNS, d->cond.values, d->n_train, d->cond.n_columns,
-                               &cond_normaliser);
+    status = fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &cond_normaliser);
   if (status == FM_OK) status = fm_optimizer_create(f->ctx, &optimizer_options, &optimizer);
   if (status == FM_OK)
     status = fm_trainer_create(f->ctx, f->net, path, NULL, normaliser, cond_normaliser, optimizer, NULL,
@@ -75,11 +63,10 @@ static fm_status create_trainer(fit *f, const dataset *d) {
 }
 
 static fm_status create_all(fit *f, const dataset *d) {
-  size_t n_held_out = d->rows.n_rows - d->n_train;
-  fm_status status = fm_net_create(f->ctx, d->rows.n_columns, d->labels.n_classes, d->labels.n_columns,
+  fm_status status = fm_net_create(f->ctx, fm_data_dim(d->train), d->labels.n_classes, d->labels.n_columns,
                                    d->cond.n_columns, &f->options->net, &f->net);
-  if (status == FM_OK) status = create_data(f->ctx, d, 0, d->n_train, &f->train);
-  if (status == FM_OK && n_held_out) status = create_data(f->ctx, d, d->n_train, n_held_out, &f->held_out);
+  f->train = d->train;
+  f->held_out = d->held_out;
   return status == FM_OK ? create_trainer(f, d) : status;
 }
 
@@ -134,8 +121,6 @@ bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *option
 void fit_free(fit *f) {
   fm_model_destroy(f->model);
   fm_trainer_destroy(f->trainer);
-  fm_data_destroy(f->train);
-  fm_data_destroy(f->held_out);
   fm_net_destroy(f->net);
   loss_curve_free(&f->curve);
   memset(f, 0, sizeof *f);

@@ -26,7 +26,7 @@ typedef struct fit {
   fm_ctx *ctx;
   const fit_options *options;
   fm_net *net;
-  fm_data *train, *held_out; /* held_out NULL: no rows are */
+  const fm_data *train, *held_out; /* the dataset's; held_out NULL: no rows are */
   fm_trainer *trainer;
   progress progress;
   loss_curve curve;

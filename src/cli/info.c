@@ -96,16 +96,38 @@ static void print_conditions(const fm_model *model) {
 
 /* ---- statistics ------------------------------------------------------------------------------------ */
 
-static void list_columns(const double *shift, const double *scale, size_t dim, const char *header) {
+/* How many columns the note names: "3 7". They have indicators behind all columns, in this order. */
+static size_t count_masked(const char *note) {
+  size_t n = 0;
+  for (char *end; note && *note; note = end, n++)
+    if (strtoul(note, &end, 10), end == note) break;
+  return n;
+}
+
+/* The index of the column among those of the note, n if it isn't one. */
+static size_t mask_index(const char *note, size_t n, size_t column) {
+  char *end;
+  for (size_t i = 0; i < n; i++, note = end)
+    if (strtoul(note, &end, 10) == column) return i;
+  return n;
+}
+
+static void list_columns(const double *shift, const double *scale, size_t dim, const fm_model *model) {
+  const char *header = fm_model_note(model, "columns"), *note = fm_model_note(model, "missing");
+  size_t n_masked = count_masked(note), visible = dim > n_masked ? dim - n_masked : dim;
   int width = 6;
   for (int print = 0; print < 2; print++) { /* once to measure the names, once to print */
     if (print) printf("\n  %-*s  %16s  %16s\n", width, "column", "mean", "deviation");
-    for (size_t i = 0; i < dim; i++) {
+    for (size_t i = 0; i < visible; i++) {
       char *name = header ? csv_header_name(header, i) : NULL, number[24];
       snprintf(number, sizeof number, "%zu", i);
       const char *shown = name ? name : number;
       if ((int)strlen(shown) > width) width = (int)strlen(shown);
-      const char *remark = scale[i] == 0 ? "  constant" : "";
+      char remark[48] = "";
+      size_t mask = mask_index(note, n_masked, i);
+      if (scale[i] == 0) strcpy(remark, "  constant");
+      if (mask < n_masked)
+        snprintf(remark, sizeof remark, "  missing in %.3g %%", 100 * shift[visible + mask]);
       if (print) printf("  %-*s  %16.10g  %16.10g%s\n", width, shown, shift[i], scale[i], remark);
       free(name);
     }
@@ -143,7 +165,7 @@ static bool print_statistics(fm_ctx *ctx, const fm_model *model) {
   double *shift = cli_alloc(dim, sizeof *shift), *scale = cli_alloc(dim, sizeof *scale);
   bool ok = cli_check(ctx, fm_normaliser_get(ctx, normaliser, shift, scale), "statistics", NULL);
   if (ok && dim <= MOST_COLUMNS_LISTED)
-    list_columns(shift, scale, dim, fm_model_note(model, "columns"));
+    list_columns(shift, scale, dim, model);
   else if (ok)
     summarise_columns(shift, scale, dim);
   free(shift);
@@ -172,7 +194,8 @@ static bool print_model(fm_ctx *ctx, const fm_model *model, const info_options *
   puts(o->model);
   print_network(model);
   print_label("columns");
-  printf("%zu%s%s\n", fm_net_dim(fm_model_net(model)), dtype ? ", written as " : "", dtype ? dtype : "");
+  printf("%zu%s%s\n", fm_net_dim(fm_model_net(model)) - count_masked(fm_model_note(model, "missing")),
+         dtype ? ", written as " : "", dtype ? dtype : "");
   const char *shape = fm_model_note(model, "shape");
   if (shape && strchr(shape, 'x')) print_note(model, "shape", "shape");
   print_note(model, "range", "range");

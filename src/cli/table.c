@@ -2,43 +2,63 @@
 #include "cli/table.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NPY_FIRST_BYTE 0x93 /* never begins a text: not ASCII, nor the first byte of a UTF-8 sequence */
 
-/* A .csv reports the line where it reads a number that is not finite; here a .npy is searched. */
-static bool check_finite(const table *t) {
-  size_t n = t->n_rows * t->n_columns;
-  for (size_t i = 0; i < n; i++) {
-    if (isfinite(t->cells[i])) continue;
-    return cli_fail(t->name, "Remove such rows, or replace the value.",
-                    "row %zu, column %zu (counted from 0) is %s; every cell must be a finite number",
-                    i / t->n_columns, i % t->n_columns, isnan(t->cells[i]) ? "NaN" : "infinite");
-  }
-  return true;
-}
-
-static bool read_open_file(FILE *file, table *t) {
+/* The file's first byte, which stays to be read; EOF with a report. */
+static int first_byte(FILE *file, const char *name) {
   int first = fgetc(file);
   if (first == EOF)
-    return cli_fail(t->name, NULL, "%s", ferror(file) ? strerror(errno) : "the file is empty");
-  ungetc(first, file);
-  if (!(first == NPY_FIRST_BYTE ? npy_read : csv_read)(file, t)) return false;
-  return check_finite(t);
+    cli_fail(name, NULL, "%s", ferror(file) ? strerror(errno) : "the file is empty");
+  else
+    ungetc(first, file);
+  return first;
 }
 
-bool table_read(const char *name, table *out) {
+static bool read_piped_npy(FILE *file, table *t) {
+  char spooled[64];
+  if (!npy_spool(file, t->name, spooled)) return false;
+  bool ok = npy_read(spooled, t);
+  unlink(spooled);
+  return ok;
+}
+
+bool table_read(const char *name, bool missing, table *out) {
   table t = {.name = name};
   FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
   if (!file) return cli_fail(name, NULL, "%s", strerror(errno));
-  bool ok = read_open_file(file, &t);
+  int first = first_byte(file, name);
+  bool ok = first != EOF;
+  if (ok && first != NPY_FIRST_BYTE)
+    ok = csv_read(file, missing, &t);
+  else if (ok)
+    ok = file == stdin ? read_piped_npy(file, &t) : npy_read(name, &t);
   if (file != stdin) fclose(file);
   if (ok)
     *out = t;
   else
     table_free(&t);
   return ok;
+}
+
+bool table_is_npy(const char *name) {
+  FILE *file = strcmp(name, "-") == 0 ? NULL : fopen(name, "rb");
+  bool is_npy = file && fgetc(file) == NPY_FIRST_BYTE;
+  if (file) fclose(file);
+  return is_npy;
+}
+
+bool table_append(table *t, const table *more) {
+  if (more->n_columns != t->n_columns)
+    return cli_fail(more->name, NULL, "%zu column%s, but %s has %zu", more->n_columns, S(more->n_columns),
+                    t->name, t->n_columns);
+  size_t have = t->n_rows * t->n_columns, come = more->n_rows * more->n_columns, capacity = have;
+  t->cells = cli_grow(t->cells, &capacity, have + come, sizeof *t->cells);
+  memcpy(t->cells + have, more->cells, come * sizeof *t->cells);
+  t->n_rows += more->n_rows;
+  return true;
 }
 
 void table_free(table *t) {

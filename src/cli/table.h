@@ -16,9 +16,13 @@ typedef struct table {
   char *header;                   /* the column names as a line of .csv, or NULL */
 } table;
 
-/* Reads a file of either kind, told apart by its first byte; "-" is standard input. Every cell is finite. A
-   failure is reported and leaves nothing to free. `name` must outlive the table. */
-bool table_read(const char *name, table *out);
+/* Reads a file of either kind, told apart by its first byte; "-" is standard input. Every cell is finite; if
+   missing, a .csv's empty cells, NA and nan become NaN. A failure is reported and leaves nothing to free.
+   `name` must outlive the table. */
+bool table_read(const char *name, bool missing, table *out);
+bool table_is_npy(const char *name); /* false too where it can't be read */
+/* Adds the rows of another table with as many columns; else reports it. */
+bool table_append(table *t, const table *more);
 void table_free(table *t);
 
 /* ---- writing, a block of rows at a time ------------------------------------------------------------ */
@@ -44,12 +48,17 @@ void table_writer_abort(table_writer *w);
 
 /* ---- the two formats, for table.c ------------------------------------------------------------------ */
 
-bool npy_read(FILE *file, table *t);
+/* All of a table but its cells. */
+bool npy_inspect(fm_ctx *ctx, const char *file, table *t);
+bool npy_read(const char *file, table *t);
+const char *npy_hint(fm_status status); /* what to do about a file that the library refused, or NULL */
+/* Copies a stream to a temporary file, whose name it writes; the caller removes it. */
+bool npy_spool(FILE *from, const char *name, char file[64]);
 bool npy_write_header(output *out, bool single, size_t n_rows, const size_t *trailing, size_t n_trailing);
 /* Encodes n cells into bytes, which has room; returns how many were used. */
 size_t npy_encode(const double *cells, size_t n, bool single, char *bytes);
 
-bool csv_read(FILE *file, table *t);
+bool csv_read(FILE *file, bool missing, table *t);
 #define CSV_CELL_MAX 32 /* characters that a cell and its separator take at most */
 size_t csv_encode(const double *cells, size_t n_rows, size_t n_columns, bool single, char *text);
 

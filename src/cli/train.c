@@ -18,7 +18,9 @@
 #define AS_TEXT_(x) #x
 
 typedef struct train_options {
-  const char *data, *model, *labels, *cond;
+  word_list data;
+  const char *model, *labels, *cond;
+  uint32_t missing;
   const char *net;
   uint32_t path, normalise; /* indexes of the words in the table below */
   double label_dropout, ema, held_out;
@@ -42,6 +44,9 @@ static const option options[] = {
      "numbers that the rows depend on, a row for each of DATA"},
     {OPTION_REAL, 0, "label-dropout", "X", AT(label_dropout), 0, 1,
      "share of rows trained without their condition, so that the model can also draw without (0.1); 0: none"},
+    {OPTION_CHOICE, 0, "missing", "error|mask", AT(missing), 0, 0,
+     "cells without a value (nan; empty or NA in a .csv) are an error, or learned and drawn as missing "
+     "(error)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
@@ -81,13 +86,15 @@ static int run(int argc, char **argv);
 
 const command train_command = {
     .name = "train",
-    .synopsis = "DATA -o MODEL [options]",
+    .synopsis = "DATA... -o MODEL [options]",
     .summary = "learn a model from a table of numbers",
     .description = "Learns to draw rows like those of DATA, and writes the model to one file.\n"
                    "\n"
                    "DATA is a .npy array whose first index counts rows ([n], [n][columns], pictures\n"
                    "[n][height][width] ...), or a .csv with or without column names; - is standard\n"
-                   "input. The columns' scales don't matter: they are learned and kept in the model.\n"
+                   "input. Several files are one table. A .npy is mapped, not read, and may be larger\n"
+                   "than memory. The columns' scales don't matter: they are learned and kept in the\n"
+                   "model.\n"
                    "\n",
     .examples = "  flowmatch train rows.csv -o rows.safetensors\n"
                 "  flowmatch train digits.npy --labels classes.npy -o digits.safetensors \\\n"
@@ -98,6 +105,7 @@ const command train_command = {
                 "After Ctrl-C, or a power cut, the same command with --resume goes on.\n",
     .operand = "DATA",
     .operand_offset = AT(data),
+    .several = true,
     .options = options,
     .n_options = COUNT(options),
     .run = run,
@@ -184,19 +192,32 @@ static bool add_number(fm_ctx *ctx, fm_model **model, const char *key, double va
   return add_note(ctx, model, key, text);
 }
 
-static bool add_picture_notes(fm_ctx *ctx, fm_model **model, const table *rows, const char *shape) {
+static bool add_picture_notes(fm_ctx *ctx, fm_model **model, const dataset *d, const char *shape) {
   char range[80];
-  double low = rows->cells[0], high = low;
-  for (size_t i = 1; i < rows->n_rows * rows->n_columns; i++) {
-    low = fmin(low, rows->cells[i]);
-    high = fmax(high, rows->cells[i]);
-  }
+  double low, high;
+  if (!dataset_range(ctx, d, &low, &high)) return false;
   snprintf(range, sizeof range, "%.17g %.17g", low, high);
   return add_note(ctx, model, "image", shape) && add_note(ctx, model, "range", range);
 }
 
+/* The columns that have an indicator behind all columns: "3 7". */
+static bool add_missing_note(fm_ctx *ctx, fm_model **model, const dataset *d) {
+  size_t n_masks = fm_data_dim(d->train) - d->rows.n_columns, length = 0, room = 24 * n_masks + 1;
+  if (n_masks == 0) return true;
+  char *text = cli_alloc(room, 1);
+  for (size_t i = 0; i < d->rows.n_columns; i++)
+    if (fm_data_mask_column(d->train, i))
+      length += (size_t)snprintf(text + length, room - length, "%s%zu", length ? " " : "", i);
+  bool ok = length <= MOST_NOTE || cli_fail(d->rows.name, "Train on fewer of these columns.",
+                                            "%zu columns with missing values are too many to note", n_masks);
+  ok = ok && add_note(ctx, model, "missing", text);
+  free(text);
+  return ok;
+}
+
 /* What sampling needs to write rows as they came: the type, the shape, the columns' names. */
-static bool add_data_notes(fm_ctx *ctx, fm_model **model, const table *rows) {
+static bool add_data_notes(fm_ctx *ctx, fm_model **model, const dataset *d) {
+  const table *rows = &d->rows;
   /* Float holds integers of 16 bits and less; the others need double. */
   bool single = strcmp(rows->dtype, "f4") == 0 || (rows->dtype[0] != 'f' && rows->dtype[1] <= '2');
   char shape[MOST_TRAILING * 24] = "";
@@ -205,7 +226,8 @@ static bool add_data_notes(fm_ctx *ctx, fm_model **model, const table *rows) {
     n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%zu", i ? "x" : "", rows->trailing[i]);
   if (!add_note(ctx, model, "dtype", single ? "f4" : "f8")) return false;
   if (rows->n_trailing > 0 && !add_note(ctx, model, "shape", shape)) return false;
-  if (is_picture(rows) && !add_picture_notes(ctx, model, rows, shape)) return false;
+  if (is_picture(rows) && !add_picture_notes(ctx, model, d, shape)) return false;
+  if (!add_missing_note(ctx, model, d)) return false;
   if (rows->header && strlen(rows->header) > MOST_NOTE)
     cli_warn("%s: the column names take more than %d bytes together and are not kept", rows->name, MOST_NOTE);
   else if (rows->header)
@@ -216,7 +238,7 @@ static bool add_data_notes(fm_ctx *ctx, fm_model **model, const table *rows) {
 static bool save_model(fit *f, const dataset *d, const train_options *o) {
   fm_model **model = &f->model;
   fm_ctx *ctx = f->ctx;
-  bool ok = add_data_notes(ctx, model, &d->rows) && add_note(ctx, model, "network", o->net) &&
+  bool ok = add_data_notes(ctx, model, d) && add_note(ctx, model, "network", o->net) &&
             add_number(ctx, model, "training_rows", (double)d->n_train) &&
             add_number(ctx, model, "training_loss", f->train_loss);
   if (ok && f->held_out) ok = add_number(ctx, model, "held_out_loss", f->held_out_loss);
@@ -247,8 +269,11 @@ static bool draw_loss(const fit *f, const dataset *d, const char *file) {
 
 static void describe(const fit *f, const dataset *d, const train_options *o) {
   char parameters[24];
-  cli_note("%zu row%s of %zu column%s, %zu held out; %s, %s parameters", d->rows.n_rows, S(d->rows.n_rows),
-           d->rows.n_columns, S(d->rows.n_columns), d->rows.n_rows - d->n_train, o->net,
+  size_t n_masks = fm_data_dim(d->train) - d->rows.n_columns;
+  char masks[64] = "";
+  if (n_masks) snprintf(masks, sizeof masks, " (%zu with missing values)", n_masks);
+  cli_note("%zu row%s of %zu column%s%s, %zu held out; %s, %s parameters", d->rows.n_rows, S(d->rows.n_rows),
+           d->rows.n_columns, S(d->rows.n_columns), masks, d->rows.n_rows - d->n_train, o->net,
            cli_count_text(parameters, (double)fm_net_n_params(f->net)));
 }
 
@@ -311,8 +336,8 @@ static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net,
   dataset d;
   fit f;
   int code = EXIT_FAILURE;
-  if (!dataset_read(o->data, o->labels, o->cond, &d)) return code;
-  if (dataset_hold_out(&d, o->held_out, o->seed)) {
+  if (!dataset_read(ctx, &o->data, o->labels, o->cond, o->missing == 1, &d)) return code;
+  if (dataset_hold_out(ctx, &d, o->held_out, o->seed)) {
     fit_options options_of_fit = fit_options_of(o, net, &d.rows);
     if (fit_create(&f, ctx, &d, &options_of_fit)) {
       describe(&f, &d, o);
@@ -322,6 +347,16 @@ static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net,
     }
   }
   dataset_free(&d);
+  return code;
+}
+
+static int start(const train_options *o, const fm_net_options *net, int argc, char **argv) {
+  cli_quiet = o->quiet;
+  if (!check_outputs(o)) return EXIT_FAILURE;
+  fm_ctx *ctx = cli_context(o->threads);
+  if (!ctx) return EXIT_FAILURE;
+  int code = train(ctx, o, net, argc, argv);
+  fm_ctx_destroy(ctx);
   return code;
 }
 
@@ -340,12 +375,7 @@ static int run(int argc, char **argv) {
   fm_net_options net;
   int code = args_parse(&train_command, argc, argv, &o);
   if (code < 0) code = check_options(&o, &net);
-  if (code >= 0) return code;
-  cli_quiet = o.quiet;
-  if (!check_outputs(&o)) return EXIT_FAILURE;
-  fm_ctx *ctx = cli_context(o.threads);
-  if (!ctx) return EXIT_FAILURE;
-  code = train(ctx, &o, &net, argc, argv);
-  fm_ctx_destroy(ctx);
+  if (code < 0) code = start(&o, &net, argc, argv);
+  free(o.data.word);
   return code;
 }

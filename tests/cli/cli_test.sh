@@ -80,7 +80,7 @@ expect 2 "not one of condot|cosine" train x.csv -o m --path straight
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
 expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
 expect 2 "needs --checkpoint" train x.csv -o m --resume
-expect 2 "what is 'y.csv' for?" train x.csv y.csv -o m
+expect 2 "what is 'y' for?" info x y
 expect 2 "-n N is missing" sample m -o x.csv
 expect 2 "end it in .npy, .csv or .png" sample m -n 3 -o x.txt
 expect 2 "for fixed ones" sample m -n 3 -o x.csv --steps 3 --rtol 1e-3
@@ -191,15 +191,50 @@ refuses() {
   expect 1 "$text" train bad.npy -o bad.model
 }
 refuses "numbers of type 'c16' can't be read" '<c16' '(2,)' ''
-refuses "promises 4 numbers, the file ends after 2" '|u1' '(4,)' '\1\1'
-refuses "no data: 0 rows" '|u1' '(0, 3)' ''
+refuses "promises 4 rows of 1 numbers, the file ends after 2" '|u1' '(4,)' '\1\1'
+refuses "found 0 rows" '|u1' '(0, 3)' ''
 refuses "a single number" '|u1' '()' '\1'
-refuses "too large" '|u1' '(4294967296, 4294967296, 9)' '\1'
-refuses "row 1, column 0 (counted from 0) is NaN" '<f4' '(2, 1)' '\0\0\200\77\0\0\300\177'
+refuses "promises 4294967296 rows" '|u1' '(4294967296, 4294967296, 9)' '\1'
+refuses "found nan in row 1, column 0" '<f4' '(2, 1)' '\0\0\200\77\0\0\300\177'
 npy "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,), }" >bad.npy
 expect 1 "records" train bad.npy -o bad.model
 head -c 60 v2.npy >bad.npy
 expect 1 "ends in its header" train bad.npy -o bad.model
+
+# ---- several files, missing values -------------------------------------------------------------------
+
+array one.npy '<f8' '(2, 2)' "$one_to_four"
+array two.npy '|i1' '(1, 2)' '\10\11' # 8 and 9
+npy "{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }" >pipe.npy
+printf '\1\3' >>pipe.npy
+# several MEANS FILES: these files are one table with these means
+several() {
+  means=$1
+  shift
+  expect 0 "trained" train "$@" -o several.model --net mlp:4x1 --steps 1 --held-out 0
+  "$flowmatch" info several.model | awk '/^  column / { found = 1; next } found { printf "%s ", $2 }' >means
+  if [ "$(cat means)" = "$means " ]; then pass; else fail "means of $* are $(cat means), not $means"; fi
+}
+several "4 5" one.npy two.npy
+printf 'a,b\n1,10\n' >first.csv
+printf 'a,b\n3,30\n8,50\n' >second.csv
+several "4 30" first.csv second.csv
+several "1.666666667 5.333333333" first.csv one.npy
+expect 1 "column" train one.npy single.csv -o bad.model
+expect 1 "expected rows of 2 numbers as in the first file, found 1" train one.npy pipe.npy -o bad.model
+"$flowmatch" train - -o several.model --net mlp:4x1 --steps 1 -q <pipe.npy
+expect 0 "2" info several.model
+
+# Every third value of the second column is missing.
+awk 'BEGIN { print "x,y"; for (i = 0; i < 300; i++) print i % 10 "," (i % 3 ? i % 7 : "") }' >holes.csv
+expect 1 "line 2, column 2: the cell is empty" train holes.csv -o bad.model
+expect 0 "2 columns (1 with missing values)" train holes.csv --missing mask -o holes.model --net mlp:32x3 --steps 300
+expect 0 "" sample holes.model -n 300 -o out.csv -q
+missing=$(grep -c ',nan$' out.csv)
+check "a third of the second column is drawn as missing, not $missing of 300" \
+  test "$missing" -gt 60 -a "$missing" -lt 140
+check "and none of the first" test "$(grep -c '^nan' out.csv)" = 0
+expect 0 "missing in 33.7 %" info holes.model
 
 # ---- pictures, labels, conditions --------------------------------------------------------------------
 
