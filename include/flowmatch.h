@@ -169,7 +169,21 @@ FM_API void fm_ctx_stop(fm_ctx *ctx);
 #define FM_PATH_CONDOT 1u /* alpha = t, sigma = 1 - t: optimal transport, straight (Lipman eq. 22-23 with
                              sigma_min = 0; rectified flow) */
 #define FM_PATH_COSINE 2u /* alpha = sin(pi t / 2), sigma = cos(pi t / 2): variance preserving, the cosine
-                             diffusion schedule (Albergo & Vanden-Eijnden 2023) */
+                             diffusion schedule (Albergo & Vanden-Eijnden 2023). [width]: noise gamma = width
+                             around it; 0: none. VP-CFM (Tong et al.) */
+#define FM_PATH_POLYNOMIAL 3u /* alpha = t^n, sigma = 1 - t^n. [power]: n, 1 to 64; 0: 2 */
+#define FM_PATH_VP 4u /* the variance-preserving diffusion of Song et al. 2021: alpha = exp(-T(1 - t) / 2),
+                         sigma = sqrt(1 - alpha^2), T(s) = (beta_max - beta_min) s^2 / 2 + beta_min s.
+                         [beta_min, beta_max]: 1e-4 to 1000 each; 0: 0.1 and 20, with which alpha(0) is
+                         0.0066. sigma'(1) = -inf */
+#define FM_PATH_LINEAR_VP 5u /* alpha = t, sigma = sqrt(1 - t^2). sigma'(1) = -inf */
+#define FM_PATH_TARGET_OT 6u /* alpha = t, sigma = 1 - (1 - s) t (Lipman eq. 20-23): ends in data blurred by
+                                s. [width]: at most 0.5; 0: 1e-4; negative: none, which is CondOT */
+#define FM_PATH_ICFM 7u /* CondOT with gamma = s, a tube around the line (I-CFM, Tong et al.): its ends are
+                           rows of prior and data blurred by s. [width]: at most 0.5; 0: 0.1; negative: none */
+#define FM_PATH_BRIDGE 8u /* CondOT with gamma = s sqrt(t (1 - t)), the Brownian bridge; with entropic pairs
+                             the Schroedinger bridge. [width]: at most 10; 0: 0.5; negative: none. gamma' is
+                             infinite at both ends */
 #define FM_PATH_CUSTOM 0x7fffffffu /* made by fm_path_create_custom */
 
 /* The coefficients of x_t and their time derivatives at one time. */
@@ -189,13 +203,32 @@ typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
 #define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
 
 FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
+/* With parameters [n_params]: the numbers in brackets beside the kind, in that order, widths in normalised
+   units. 0 and those left out are the default; more than the kind has are FM_E_INVALID. */
+FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *params, size_t n_params,
+                                     fm_path **out);
+/* By name, parameters after colons: "condot", "cosine:0.1", "poly:3", "vp:0.1:20", "linear-vp",
+   "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED, with a text that lists them. */
+FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
 /* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
    finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
    valid while the path or anything made from it lives. A model with such a path can't be saved. */
 FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
 FM_API void fm_path_destroy(fm_path *path);
 FM_API uint32_t fm_path_kind(const fm_path *path);
-/* The coefficients at t; FM_E_DOMAIN outside [0, 1]. Set out->struct_size first. */
+/* The name as above without parameters; "custom" if it is the caller's, NULL for NULL. */
+FM_API const char *fm_path_name(const fm_path *path);
+/* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
+FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
+/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-3 from an end
+   where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is that of
+   the interval's end. */
+FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);
+/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the ends,
+   which are 0 for most kinds and INFINITY where sigma(1) = 0. In a path of the caller's the ratio must rise. */
+FM_API fm_status fm_path_snr_inverse(fm_ctx *ctx, const fm_path *path, double snr, double *t);
+/* The coefficients at t; FM_E_DOMAIN outside [0, 1] and where a derivative is infinite. Set
+   out->struct_size first. */
 FM_API fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t,
                                          fm_path_coefficients *out);
 /* x_t and the target u_t of n rows. x0, x1 [n][dim]; eps [n][dim] or NULL if gamma is 0; t [n].
@@ -204,8 +237,9 @@ FM_API fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const dou
                                      const double *eps, const double *t, size_t n, size_t dim, double *xt,
                                      double *ut);
 /* Converts between descriptions of the same rows: `value` of kind `from` (FM_VELOCITY ...) at (t, x) to
-   kind `to`. Exact inverses on the path's regular interval; where a limit doesn't exist FM_E_DOMAIN names
-   the row. x, value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
+   kind `to`. Exact inverses on the path's regular interval; at the ends limits, and where one doesn't exist
+   (D = alpha' sigma - alpha sigma' is 0 at t = 0 in a polynomial path, say) FM_E_DOMAIN names the row. x,
+   value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
 FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint32_t to,
                                  const double *t, const double *x, const double *value, size_t n,
                                  size_t dim, double *out);
@@ -618,7 +652,7 @@ FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t
                                       fm_trajectory_fn trajectory, void *trajectory_user,
                                       fm_solve_stats *stats);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
-   out [n][dim]. On FM_E_NONFINITE earlier rows of out are written. */
+   out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */

@@ -157,15 +157,10 @@ static fm_status read_net(input *in) {
 }
 
 static fm_status read_path_and_prior(input *in) {
-  const char *path, *prior;
-  FMI_TRY(fmi_spec_get(in->st, "path.kind", &path, in->err));
-  FMI_TRY(fmi_spec_get(in->st, "prior.kind", &prior, in->err));
-  const fmi_schedule *schedule = fmi_schedule_by_name(path);
-  if (schedule == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'",
-                    fmi_shown((char[FMI_SHOWN]){0}, path));
-  in->parts.path = fmi_path_new(in->rt->memory, schedule, NULL, in->err);
+  const char *prior;
+  in->parts.path = fmi_spec_path(in->rt->memory, in->st, in->err);
   if (in->parts.path == NULL) return in->err->status;
+  FMI_TRY(fmi_spec_get(in->st, "prior.kind", &prior, in->err));
   if (strcmp(prior, "gaussian") == 0) {
     in->parts.prior = fmi_prior_new(in->rt->memory, FM_PRIOR_GAUSSIAN, in->err);
   } else if (strcmp(prior, "rows") == 0) {

@@ -22,6 +22,18 @@ static const char *prior_name(const fm_prior *prior) {
   return prior->kind == FM_PRIOR_GAUSSIAN ? "gaussian" : prior->kind == FM_PRIOR_ROWS ? "rows" : "callback";
 }
 
+/* What is 0 by default and in fact is left out. */
+static void add_path(fmi_spec *spec, const fm_path *path) {
+  fmi_spec_text(spec, "path.kind", path->schedule ? path->schedule->name : "custom");
+  for (size_t i = 0; path->schedule != NULL && i < fmi_schedule_n_params(path->schedule); i++) {
+    const fmi_path_param *p = &path->schedule->params[i];
+    if (path->params[i] == 0 && p->fallback == 0) continue;
+    char *key = spec->keys[spec->n];
+    snprintf(key, sizeof spec->keys[0], "path.%s", p->name);
+    fmi_spec_double(spec, key, path->params[i]);
+  }
+}
+
 void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path,
                    const fm_prior *prior) {
   const fm_net_options *o = &net->options;
@@ -39,7 +51,7 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const
     fmi_spec_u64(spec, "net.time_features", o->time_features > 0 ? (uint64_t)o->time_features : 0);
     fmi_spec_u64(spec, "net.class_features", o->class_features);
   }
-  fmi_spec_text(spec, "path.kind", path->schedule ? path->schedule->name : "custom");
+  add_path(spec, path);
   fmi_spec_text(spec, "prior.kind", prior_name(prior));
 }
 
@@ -55,6 +67,36 @@ fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t 
   if (fmi_text_to_u64(text, value) && *value <= most) return FM_OK;
   return fmi_fail(err, FM_E_FORMAT, "metadata '%s': expected a number up to %llu, found '%s'", key,
                   (unsigned long long)most, fmi_shown((char[FMI_SHOWN]){0}, text));
+}
+
+fm_path *fmi_spec_path(fmi_memory *memory, const fmi_safetensors *st, fmi_error *err) {
+  const char *kind;
+  if (fmi_spec_get(st, "path.kind", &kind, err) != FM_OK) return NULL;
+  const fmi_schedule *schedule = fmi_schedule_by_name(kind);
+  if (schedule == NULL) {
+    fmi_fail(err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'",
+             fmi_shown((char[FMI_SHOWN]){0}, kind));
+    return NULL;
+  }
+  double params[FMI_PATH_PARAMS] = {0};
+  for (size_t i = 0; i < fmi_schedule_n_params(schedule); i++) {
+    char key[FMI_SPEC_KEY];
+    snprintf(key, sizeof key, "path.%s", schedule->params[i].name);
+    const char *text = fmi_safetensors_pair(st, key);
+    params[i] = schedule->params[i].fallback;
+    if (text != NULL && !fmi_text_to_double(text, &params[i])) {
+      fmi_fail(err, FM_E_FORMAT, "metadata '%s': expected a number, found '%s'", key,
+               fmi_shown((char[FMI_SHOWN]){0}, text));
+      return NULL;
+    }
+    if (fmi_schedule_check_param(schedule, i, params[i], err) != FM_OK) {
+      err->status = FM_E_FORMAT;
+      return NULL;
+    }
+  }
+  fm_path *path = fmi_path_new(memory, schedule, params, err);
+  if (path == NULL && err->status == FM_E_INVALID) err->status = FM_E_FORMAT;
+  return path;
 }
 
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err) {

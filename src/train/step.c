@@ -31,9 +31,11 @@ static fm_status form_row(const tile *w, size_t i, fmi_error *err) {
   fm_trainer *t = w->s->trainer;
   size_t dim = t->parts.net->dim, row = w->first + i;
   uint64_t id = w->s->first_row + row;
-  double time = t->t[row] = fmi_rng_uniform(w->s->seed, FMI_STREAM_TIME, id, 0);
+  const fm_path *path = t->parts.path;
+  double uniform = fmi_rng_uniform(w->s->seed, FMI_STREAM_TIME, id, 0);
+  double time = t->t[row] = path->first + (path->last - path->first) * uniform;
   fm_path_coefficients c;
-  FMI_TRY(fmi_path_at(t->parts.path, time, &c, err));
+  FMI_TRY(fmi_path_at(path, time, &c, err));
   const double *x0 = w->slot->x0 + i * dim, *x1 = w->slot->x1 + i * dim, *eps = w->slot->eps + i * dim;
   bool noisy = c.gamma != 0 || c.d_gamma != 0;
   if (noisy)

@@ -92,6 +92,34 @@ ABOUT(fm_path_create) {
   NOT_MADE(fm_path, FM_E_UNSUPPORTED, "kind:", fm_path_create(g.ctx, UINT32_MAX, &made));
 }
 
+ABOUT(fm_path_create_with) {
+  const double params[3] = {.1, 20, 1}, nan_param[1] = {NAN}, large[1] = {65};
+  NO_CTX_MADE(fm_path, fm_path_create_with(NULL, FM_PATH_VP, params, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_path_create_with(g.ctx, FM_PATH_VP, params, 2, NULL));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "kind:", fm_path_create_with(g.ctx, 9999, params, 2, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "params:", fm_path_create_with(g.ctx, FM_PATH_VP, NULL, 2, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, 3, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_CONDOT, params, 1, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, SIZE_MAX, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, nan_param, 1, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, large, 1, &made));
+}
+
+ABOUT(fm_path_create_named) {
+  NO_CTX_MADE(fm_path, fm_path_create_named(NULL, "condot", &made));
+  REFUSED(FM_E_INVALID, "out:", fm_path_create_named(g.ctx, "condot", NULL));
+  NOT_MADE(fm_path, FM_E_INVALID, "text:", fm_path_create_named(g.ctx, NULL, &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "path:", fm_path_create_named(g.ctx, "", &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "vp[:beta_min[:beta_max]]", fm_path_create_named(g.ctx, "con", &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "'vpx:1'", fm_path_create_named(g.ctx, "vpx:1", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':x'", fm_path_create_named(g.ctx, "poly:x", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':'", fm_path_create_named(g.ctx, "poly:", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':nan'", fm_path_create_named(g.ctx, "vp:nan", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_named(g.ctx, "poly:2:3", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "path:", fm_path_create_named(g.ctx, "vp:1:1:1:1:1", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_named(g.ctx, "poly:0.5", &made));
+}
+
 ABOUT(fm_path_create_custom) {
   NO_CTX_MADE(fm_path, fm_path_create_custom(NULL, own_path_fn, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_path_create_custom(g.ctx, own_path_fn, NULL, NULL));
@@ -109,6 +137,35 @@ ABOUT(fm_path_kind) {
   ck_assert_uint_eq(fm_path_kind(NULL), 0);
   ck_assert_uint_eq(fm_path_kind(g.path), FM_PATH_CONDOT);
   ck_assert_uint_eq(fm_path_kind(g.own_path), FM_PATH_CUSTOM);
+}
+
+ABOUT(fm_path_name) {
+  ck_assert_ptr_null(fm_path_name(NULL));
+  ck_assert_str_eq(fm_path_name(g.path), "condot");
+  ck_assert_str_eq(fm_path_name(g.own_path), "custom");
+}
+
+ABOUT(fm_path_params) {
+  double params[4] = {7, 7, 7, 7};
+  ck_assert_uint_eq(fm_path_params(NULL, params, 4), 0);
+  ck_assert_uint_eq(fm_path_params(g.own_path, params, 4), 0);
+  ck_assert(params[0] == 7);
+}
+
+ABOUT(fm_path_interval) {
+  double *first = out.f64[0], *last = out.f64[1];
+  NO_CTX(fm_path_interval(NULL, g.path, first, last));
+  REFUSED(FM_E_INVALID, "path:", fm_path_interval(g.ctx, NULL, first, last));
+  REFUSED(FM_E_INVALID, "first:", fm_path_interval(g.ctx, g.path, NULL, last));
+  REFUSED(FM_E_INVALID, "last:", fm_path_interval(g.ctx, g.path, first, NULL));
+}
+
+ABOUT(fm_path_snr_inverse) {
+  NO_CTX(fm_path_snr_inverse(NULL, g.path, 1, &out.scalar));
+  REFUSED(FM_E_INVALID, "path:", fm_path_snr_inverse(g.ctx, NULL, 1, &out.scalar));
+  REFUSED(FM_E_INVALID, "t:", fm_path_snr_inverse(g.ctx, g.path, 1, NULL));
+  REFUSED(FM_E_DOMAIN, "snr:", fm_path_snr_inverse(g.ctx, g.path, -1, &out.scalar));
+  REFUSED(FM_E_DOMAIN, "snr:", fm_path_snr_inverse(g.ctx, g.path, NAN, &out.scalar));
 }
 
 ABOUT(fm_path_coefficients_at) {

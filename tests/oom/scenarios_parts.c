@@ -20,7 +20,7 @@ static int32_t source(void *user, const fm_prior_request *r) {
 
 fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_status status;
-  fm_path *path = NULL, *custom = NULL;
+  fm_path *path = NULL, *named = NULL, *custom = NULL;
   fm_prior *gaussian = NULL, *rows = NULL, *rows64 = NULL, *callback = NULL;
   fm_normaliser *fitted = NULL, *fitted64 = NULL, *whole = NULL, *given = NULL;
   fm_optimizer *optimizer = NULL, *defaults = NULL;
@@ -31,6 +31,9 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_ctx_info_init(&info);
   FRUGAL(fm_ctx_get_info(ctx, &info));
   MAKE(path, fm_path_create(ctx, FM_PATH_COSINE, &path));
+  MAKE(named, fm_path_create_named(ctx, "vp:0.2:15", &named));
+  FRUGAL(fm_path_interval(ctx, named, shift, scale));
+  FRUGAL(fm_path_snr_inverse(ctx, named, 1, &norm));
   MAKE(custom, fm_path_create_custom(ctx, straight, NULL, &custom));
   FRUGAL(fm_path_coefficients_at(ctx, custom, .5, &c));
   FRUGAL(fm_path_interpolate(ctx, path, rows_f64, rows_f64, NULL, times, N_ROWS, 2, out, NULL));
@@ -54,6 +57,7 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
     FRUGAL(fm_optimizer_step(ctx, optimizer, 1, rows_f32, 4, params, state, &norm));
 end:
   fm_path_destroy(path);
+  fm_path_destroy(named);
   fm_path_destroy(custom);
   fm_prior_destroy(gaussian);
   fm_prior_destroy(rows);
