@@ -180,7 +180,8 @@ FM_API void fm_ctx_stop(fm_ctx *ctx);
 #define FM_PATH_TARGET_OT 6u /* alpha = t, sigma = 1 - (1 - s) t (Lipman eq. 20-23): ends in data blurred by
                                 s. [width]: at most 0.5; 0: 1e-4; negative: none, which is CondOT */
 #define FM_PATH_ICFM 7u /* CondOT with gamma = s, a tube around the line (I-CFM, Tong et al.): its ends are
-                           rows of prior and data blurred by s. [width]: at most 0.5; 0: 0.1; negative: none */
+                           rows of prior and data blurred by s. [width]: at most 0.5; 0: 0.1; negative:
+                           none */
 #define FM_PATH_BRIDGE 8u /* CondOT with gamma = s sqrt(t (1 - t)), the Brownian bridge; with entropic pairs
                              the Schroedinger bridge. [width]: at most 10; 0: 0.5; negative: none. gamma' is
                              infinite at both ends */
@@ -208,7 +209,7 @@ FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
 FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *params, size_t n_params,
                                      fm_path **out);
 /* By name, parameters after colons: "condot", "cosine:0.1", "poly:3", "vp:0.1:20", "linear-vp",
-   "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED, with a text that lists them. */
+   "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED; the text lists all. */
 FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
 /* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
    finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
@@ -220,12 +221,13 @@ FM_API uint32_t fm_path_kind(const fm_path *path);
 FM_API const char *fm_path_name(const fm_path *path);
 /* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
 FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
-/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-3 from an end
-   where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is that of
-   the interval's end. */
+/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-3 from an
+   end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
+   that of the interval's end. */
 FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);
-/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the ends,
-   which are 0 for most kinds and INFINITY where sigma(1) = 0. In a path of the caller's the ratio must rise. */
+/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the
+   ends: from 0 on for most kinds, to INFINITY where sigma(1) = 0. In a path of the caller's the ratio must
+   rise. */
 FM_API fm_status fm_path_snr_inverse(fm_ctx *ctx, const fm_path *path, double snr, double *t);
 /* The coefficients at t; FM_E_DOMAIN outside [0, 1] and where a derivative is infinite. Set
    out->struct_size first. */
@@ -246,9 +248,16 @@ FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from
 
 /* ---- Priors ------------------------------------------------------------------------------------ */
 
+/* Numbers of the Gaussian are of normalised columns; those of all other kinds are in the data's units, and
+   the model's normaliser is applied to the rows. All but the callback are saved with the model. */
 #define FM_PRIOR_GAUSSIAN 1u /* N(0, 1) in every normalised column: the default */
-#define FM_PRIOR_ROWS 2u     /* rows of another data set */
+#define FM_PRIOR_ROWS 2u     /* rows of another data set, with replacement */
 #define FM_PRIOR_CALLBACK 3u
+#define FM_PRIOR_UNIFORM 4u       /* on a box */
+#define FM_PRIOR_DIAGONAL 5u      /* a Gaussian with independent columns */
+#define FM_PRIOR_COVARIANCE 6u    /* a Gaussian with any covariance */
+#define FM_PRIOR_MIXTURE 7u       /* of Gaussians with independent columns */
+#define FM_PRIOR_SHUFFLED_ROWS 8u /* rows of another data set, without replacement */
 
 /* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
    row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
@@ -261,14 +270,53 @@ typedef struct fm_prior_request {
   double *x0; /* out, [n][dim] */
 } fm_prior_request;
 typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
+/* Writes the log-densities of n rows, in the data's units; -INFINITY where the density is 0. */
+typedef struct fm_log_density_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const double *x;     /* [n][dim] */
+  double *log_density; /* out, [n] */
+} fm_log_density_request;
+typedef int32_t (*fm_log_density_fn)(void *user, const fm_log_density_request *request);
 
 FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
-/* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. Saved with the model. */
+/* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. */
 FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
 FM_API fm_status fm_prior_create_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
                                           fm_prior **out);
+/* The same without replacement: of the rows k n to (k + 1) n - 1 that are drawn with one seed each is another,
+   in an order of its own for every k. */
+FM_API fm_status fm_prior_create_shuffled_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim,
+                                               fm_prior **out);
+FM_API fm_status fm_prior_create_shuffled_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
+                                                   fm_prior **out);
+/* Columns independent and uniform: low < high, finite, [dim]. */
+FM_API fm_status fm_prior_create_uniform(fm_ctx *ctx, const double *low, const double *high, size_t dim,
+                                         fm_prior **out);
+/* Columns independent, N(mean, deviation^2): deviation > 0, [dim]. */
+FM_API fm_status fm_prior_create_diagonal(fm_ctx *ctx, const double *mean, const double *deviation,
+                                          size_t dim, fm_prior **out);
+/* N(mean, covariance): mean [dim]; covariance [dim][dim], symmetric and positive definite, else FM_E_INVALID
+   names the pivot at which its Cholesky decomposition ends. */
+FM_API fm_status fm_prior_create_covariance(fm_ctx *ctx, const double *mean, const double *covariance,
+                                            size_t dim, fm_prior **out);
+/* Component k with probability weights[k] / their sum, then N(means[k], deviations[k]^2), columns independent:
+   weights [n] >= 0 with a positive sum; means, deviations [n][dim], deviations > 0. */
+FM_API fm_status fm_prior_create_mixture(fm_ctx *ctx, const double *weights, const double *means,
+                                         const double *deviations, size_t n, size_t dim, fm_prior **out);
 /* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
 FM_API fm_status fm_prior_create_callback(fm_ctx *ctx, fm_prior_fn fn, void *user, fm_prior **out);
+/* With its log-density, so that fm_prior_log_density answers. */
+FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, fm_log_density_fn log_density,
+                                                  void *user, fm_prior **out);
+/* FM_PRIOR_..., 0 for NULL. */
+FM_API uint32_t fm_prior_kind(const fm_prior *prior);
+/* The natural logarithm of the prior's density at n rows x [n][dim], in the prior's units (normalised for
+   the Gaussian, the data's for the others): out [n], -INFINITY where it is 0. FM_E_UNSUPPORTED for rows, and
+   for a callback without one. On FM_E_CALLBACK and what a callback makes FM_E_NONFINITE out may be written. */
+FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
+                                      size_t dim, double *out);
 FM_API void fm_prior_destroy(fm_prior *prior);
 
 /* ---- Normalisers ------------------------------------------------------------------------------- */
@@ -466,6 +514,7 @@ FM_API fm_status fm_model_load_memory(fm_ctx *ctx, const void *bytes, size_t n_b
 /* What it was made from; valid while the model lives, not to be destroyed. */
 FM_API const fm_net *fm_model_net(const fm_model *model);
 FM_API const fm_path *fm_model_path(const fm_model *model);
+FM_API const fm_prior *fm_model_prior(const fm_model *model);
 FM_API const fm_normaliser *fm_model_normaliser(const fm_model *model);
 /* Copies weights out: params, ema [n_params]; either may be NULL. */
 FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);

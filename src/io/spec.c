@@ -1,6 +1,7 @@
 /* spec.c - the description of a flow as text pairs, written and read back. */
 #include "io/files.h"
 #include "io/json.h"
+#include "model/prior.h"
 
 #include <stdio.h>
 
@@ -16,10 +17,6 @@ void fmi_spec_u64(fmi_spec *spec, const char *key, uint64_t value) {
 void fmi_spec_double(fmi_spec *spec, const char *key, double value) {
   fmi_text_from_double(spec->texts[spec->n], value);
   fmi_spec_text(spec, key, spec->texts[spec->n]);
-}
-
-static const char *prior_name(const fm_prior *prior) {
-  return prior->kind == FM_PRIOR_GAUSSIAN ? "gaussian" : prior->kind == FM_PRIOR_ROWS ? "rows" : "callback";
 }
 
 /* What is 0 by default and in fact is left out. */
@@ -52,7 +49,7 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const
     fmi_spec_u64(spec, "net.class_features", o->class_features);
   }
   add_path(spec, path);
-  fmi_spec_text(spec, "prior.kind", prior_name(prior));
+  fmi_spec_text(spec, "prior.kind", prior->kind->name);
 }
 
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err) {
@@ -97,6 +94,53 @@ fm_path *fmi_spec_path(fmi_memory *memory, const fmi_safetensors *st, fmi_error 
   fm_path *path = fmi_path_new(memory, schedule, params, err);
   if (path == NULL && err->status == FM_E_INVALID) err->status = FM_E_FORMAT;
   return path;
+}
+
+/* The number of entries is what the first array by entry says; fmi_tensor_get then holds the others to it. */
+static size_t count_entries(const fmi_safetensors *st, const fmi_prior_kind *kind) {
+  for (size_t i = 0; i < FMI_PRIOR_ARRAYS && kind->arrays[i].name != NULL; i++) {
+    char name[FMI_SPEC_KEY];
+    if (kind->arrays[i].extent != FMI_ENTRIES && kind->arrays[i].extent != FMI_ENTRIES_COLUMNS) continue;
+    const fmi_tensor *t = fmi_safetensors_tensor(st, fmi_prior_tensor(kind, i, name));
+    return t != NULL && t->rank > 0 ? (size_t)t->shape[0] : 0;
+  }
+  return 1;
+}
+
+const char *fmi_prior_tensor(const fmi_prior_kind *kind, size_t i, char name[FMI_SPEC_KEY]) {
+  snprintf(name, FMI_SPEC_KEY, "prior.%s", kind->arrays[i].name);
+  return name;
+}
+
+fm_prior *fmi_spec_prior(fmi_memory *memory, const fmi_safetensors *st, size_t dim, fmi_error *err) {
+  const char *text;
+  if (fmi_spec_get(st, "prior.kind", &text, err) != FM_OK) return NULL;
+  const fmi_prior_kind *kind = fmi_prior_by_name(text);
+  if (kind == NULL || kind->kind == FM_PRIOR_CALLBACK) {
+    fmi_fail(err, FM_E_UNSUPPORTED, "prior.kind: expected a known prior, found '%s'",
+             fmi_shown((char[FMI_SHOWN]){0}, text));
+    return NULL;
+  }
+  const double *arrays[FMI_PRIOR_ARRAYS] = {NULL};
+  const size_t n = count_entries(st, kind);
+  size_t n_arrays = 0;
+  if (n == 0) {
+    fmi_fail(err, FM_E_FORMAT, "prior.%s: expected at least one row, found none", kind->arrays[0].name);
+    return NULL;
+  }
+  for (; n_arrays < FMI_PRIOR_ARRAYS && kind->arrays[n_arrays].name != NULL; n_arrays++) {
+    char name[FMI_SPEC_KEY];
+    const void *data;
+    uint64_t shape[3];
+    fmi_prior_shape(kind, n_arrays, n, dim, shape);
+    if (fmi_tensor_get(st, fmi_prior_tensor(kind, n_arrays, name), FMI_F64, shape, &data, err) != FM_OK)
+      return NULL;
+    arrays[n_arrays] = data;
+  }
+  fm_prior *prior = n_arrays ? fmi_prior_new(memory, kind->kind, n, dim, arrays, err)
+                             : fmi_prior_new(memory, kind->kind, 0, 0, NULL, err);
+  if (prior == NULL && err->status == FM_E_INVALID) err->status = FM_E_FORMAT;
+  return prior;
 }
 
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err) {

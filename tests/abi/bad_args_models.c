@@ -120,6 +120,7 @@ ABOUT(fm_model_net) {
   ck_assert_ptr_null(fm_model_net(NULL));
   ck_assert_ptr_eq(fm_model_net(g.model), g.net);
 }
+ABOUT(fm_model_prior) { ck_assert_ptr_null(fm_model_prior(NULL)); }
 ABOUT(fm_model_path) { ck_assert_ptr_null(fm_model_path(NULL)); }
 ABOUT(fm_model_normaliser) { ck_assert_ptr_null(fm_model_normaliser(NULL)); }
 ABOUT(fm_model_train_steps) { ck_assert_uint_eq(fm_model_train_steps(NULL), 0); }

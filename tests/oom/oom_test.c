@@ -116,6 +116,7 @@ static const scenario_fn scenarios[] = {
     scenario_small_handles, scenario_nets,     scenario_custom_net,  scenario_data,
     scenario_models,        scenario_model_files, scenario_trainer,  scenario_evaluate,
     scenario_checkpoints,   scenario_solvers,  scenario_samplers,    scenario_fit,
+    scenario_priors,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 

@@ -18,6 +18,39 @@ static int32_t source(void *user, const fm_prior_request *r) {
   return 0;
 }
 
+static int32_t source_density(void *user, const fm_log_density_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n; i++) r->log_density[i] = -(double)r->dim;
+  return 0;
+}
+
+fm_status scenario_priors(fm_ctx *ctx) {
+  fm_status status;
+  fm_prior *uniform = NULL, *diagonal = NULL, *full = NULL, *mixture = NULL;
+  fm_prior *rows = NULL, *rows64 = NULL, *own = NULL;
+  const double low[2] = {0, 1}, high[2] = {2, 3}, covariance[4] = {2, 1, 1, 2};
+  double density[N_ROWS];
+  MAKE(uniform, fm_prior_create_uniform(ctx, low, high, 2, &uniform));
+  MAKE(diagonal, fm_prior_create_diagonal(ctx, low, high, 2, &diagonal));
+  MAKE(full, fm_prior_create_covariance(ctx, low, covariance, 2, &full));
+  MAKE(mixture, fm_prior_create_mixture(ctx, high, covariance, covariance, 2, 2, &mixture));
+  MAKE(rows, fm_prior_create_shuffled_rows(ctx, rows_f32, N_ROWS, 2, &rows));
+  MAKE(rows64, fm_prior_create_shuffled_rows_f64(ctx, rows_f64, N_ROWS, 2, &rows64));
+  MAKE(own, fm_prior_create_callback_density(ctx, source, source_density, NULL, &own));
+  const fm_prior *known[] = {uniform, diagonal, full, mixture, own};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    FRUGAL(fm_prior_log_density(ctx, known[i], rows_f64, N_ROWS, 2, density));
+end:
+  fm_prior_destroy(uniform);
+  fm_prior_destroy(diagonal);
+  fm_prior_destroy(full);
+  fm_prior_destroy(mixture);
+  fm_prior_destroy(rows);
+  fm_prior_destroy(rows64);
+  fm_prior_destroy(own);
+  return status;
+}
+
 fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_status status;
   fm_path *path = NULL, *named = NULL, *custom = NULL;
