@@ -534,7 +534,7 @@ typedef struct fm_progress {
   uint64_t step;    /* steps done */
   uint64_t n_steps; /* steps in all */
   uint64_t n_rows;  /* rows seen */
-  double loss;      /* of this step: weighted mean of ||v - u||^2 / dim */
+  double loss;      /* of this step: weighted mean of w(t) ||v - u||^2 / dim */
   double mean_loss; /* running mean over about 100 steps */
   double learning_rate;
   double grad_norm; /* before clipping */
@@ -555,6 +555,43 @@ typedef struct fm_reduction {
 } fm_reduction;
 typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 
+/* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
+#define FM_TIME_UNIFORM 1u      /* the default */
+#define FM_TIME_LOGIT_NORMAL 2u /* logit t ~ N(a, b^2), a 0, b 1: the middle; a > 0 nearer the data (Esser et
+                                   al. 2024, eq. 19, whose mean is -a) */
+#define FM_TIME_MODE 3u         /* their eq. 20, a 1.29, from -1 to 1.75: the middle; a < 0: the ends */
+#define FM_TIME_POWER 4u        /* t = u^a, a 2: the source; a < 1: the data */
+#define FM_TIME_U_SHAPE 5u      /* density ~ e^(a t) + e^(a (1 - t)), a 4: both ends (Lee et al. 2024) */
+#define FM_TIME_EDM 6u          /* 1 / (1 + sigma), log sigma ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
+#define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
+
+/* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
+   x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
+#define FM_WEIGHT_CONSTANT 1u /* 1: the default */
+#define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
+#define FM_WEIGHT_X1 3u       /* (sigma / D)^2, D = alpha' sigma - alpha sigma' */
+#define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
+#define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
+
+/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1). They
+   are then mapped to the path's interval. Called once a step, from the thread that trains. */
+typedef struct fm_time_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *uniforms; /* [n][2] */
+  double *t;              /* out, [n] */
+} fm_time_request;
+typedef int32_t (*fm_time_fn)(void *user, const fm_time_request *request);
+
+/* Weights >= 0 of the loss at times t, likewise. */
+typedef struct fm_time_weight_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *t; /* [n] */
+  double *weight;  /* out, [n] */
+} fm_time_weight_request;
+typedef int32_t (*fm_time_weight_fn)(void *user, const fm_time_weight_request *request);
+
 typedef struct fm_trainer_options {
   uint64_t struct_size;
   uint64_t seed;
@@ -567,6 +604,14 @@ typedef struct fm_trainer_options {
   void *progress_user;
   fm_reduce_fn reduce;
   void *reduce_user;
+  uint32_t time_sampling; /* FM_TIME_...; 0: uniform */
+  uint32_t loss_weight;   /* FM_WEIGHT_...; 0: constant */
+  double time_a, time_b;  /* parameters of time_sampling; 0: its defaults */
+  double weight_a;        /* parameter of loss_weight; 0: its default */
+  fm_time_fn time;        /* instead of time_sampling, which is 0 then */
+  void *time_user;
+  fm_time_weight_fn weight; /* instead of loss_weight, which is 0 then */
+  void *weight_user;
 } fm_trainer_options;
 
 /* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
@@ -589,7 +634,8 @@ FM_API fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const dou
    that a resumed run goes on and stops where the whole one would. */
 FM_API fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t n_steps);
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
-   the same on every call, so values compare. n 0: every row (a pull needs n). */
+   the same on every call, so values compare. Times are uniform and w(t) = 1 whatever the options say. n 0:
+   every row (a pull needs n). */
 FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                      uint64_t n, double *loss);
 FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
