@@ -221,7 +221,7 @@ FM_API uint32_t fm_path_kind(const fm_path *path);
 FM_API const char *fm_path_name(const fm_path *path);
 /* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
 FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
-/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-3 from an
+/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-4 from an
    end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
    that of the interval's end. */
 FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);

@@ -9,8 +9,8 @@
 
 /* Time is kept this far from an end where a derivative is infinite, in training and in sampling. The target's
    variance grows as 1 / (1 - t) there, while the velocity that is learned is finite: what is lost is a
-   stretch of 1e-3 on which it is taken as constant (docs/numerics.md). */
-#define FMI_PATH_MARGIN 1e-3
+   stretch of 1e-4 on which it is taken as constant (docs/numerics.md). */
+#define FMI_PATH_MARGIN 1e-4
 
 /* A number that a schedule takes. Given as 0 it is `fallback`; negative is 0, "none", where `least` is 0. */
 typedef struct fmi_path_param {
