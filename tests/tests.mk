@@ -6,6 +6,7 @@
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
 #   make check-all                   all of these
+#   make check-grid                  every path with every prior learns two moons; prints how well (five minutes)
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
@@ -100,6 +101,11 @@ check: need-check
 check-ffi:
 	+@$(MAKE) --no-print-directory $(parallel) $(needs_ffi)
 	@$(call run_parts,ffi)
+
+# Not one of check-all: `make check` has every path and every prior, but not every pair.
+.PHONY: check-grid
+check-grid: need-check $(T)/unit/moons_test
+	FM_TEST_GRID=1 $(T)/unit/moons_test
 
 # ---- variants ----------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ fm_trainer_options small_trainer(void) {
   o.batch = N_ROWS;
   o.publish_every = 1;
   o.n_snapshots = 2;
+  o.time_sampling = FM_TIME_U_SHAPE;
+  o.loss_weight = FM_WEIGHT_COSMAP;
   return o;
 }
 
