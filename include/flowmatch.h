@@ -285,8 +285,8 @@ FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
 FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
 FM_API fm_status fm_prior_create_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
                                           fm_prior **out);
-/* The same without replacement: of the rows k n to (k + 1) n - 1 that are drawn with one seed each is another,
-   in an order of its own for every k. */
+/* The same without replacement: of rows k n to (k + 1) n - 1 drawn with one seed each is another, in an order
+   of its own for every k. */
 FM_API fm_status fm_prior_create_shuffled_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim,
                                                fm_prior **out);
 FM_API fm_status fm_prior_create_shuffled_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
@@ -301,8 +301,8 @@ FM_API fm_status fm_prior_create_diagonal(fm_ctx *ctx, const double *mean, const
    names the pivot at which its Cholesky decomposition ends. */
 FM_API fm_status fm_prior_create_covariance(fm_ctx *ctx, const double *mean, const double *covariance,
                                             size_t dim, fm_prior **out);
-/* Component k with probability weights[k] / their sum, then N(means[k], deviations[k]^2), columns independent:
-   weights [n] >= 0 with a positive sum; means, deviations [n][dim], deviations > 0. */
+/* Component k with probability weights[k] / their sum, then N(means[k], deviations[k]^2), columns
+   independent: weights [n] >= 0 with a positive sum; means, deviations [n][dim], deviations > 0. */
 FM_API fm_status fm_prior_create_mixture(fm_ctx *ctx, const double *weights, const double *means,
                                          const double *deviations, size_t n, size_t dim, fm_prior **out);
 /* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
@@ -314,7 +314,7 @@ FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, f
 FM_API uint32_t fm_prior_kind(const fm_prior *prior);
 /* The natural logarithm of the prior's density at n rows x [n][dim], in the prior's units (normalised for
    the Gaussian, the data's for the others): out [n], -INFINITY where it is 0. FM_E_UNSUPPORTED for rows, and
-   for a callback without one. On FM_E_CALLBACK and what a callback makes FM_E_NONFINITE out may be written. */
+   for a callback without one. If a callback fails or writes what is no number, out may be written. */
 FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
                                       size_t dim, double *out);
 FM_API void fm_prior_destroy(fm_prior *prior);
@@ -562,7 +562,7 @@ typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 #define FM_TIME_MODE 3u         /* their eq. 20, a 1.29, from -1 to 1.75: the middle; a < 0: the ends */
 #define FM_TIME_POWER 4u        /* t = u^a, a 2: the source; a < 1: the data */
 #define FM_TIME_U_SHAPE 5u      /* density ~ e^(a t) + e^(a (1 - t)), a 4: both ends (Lee et al. 2024) */
-#define FM_TIME_EDM 6u          /* 1 / (1 + sigma), log sigma ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
+#define FM_TIME_EDM 6u          /* 1 / (1 + s), log s ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
 #define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
 
 /* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
@@ -573,8 +573,8 @@ typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 #define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
 #define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
 
-/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1). They
-   are then mapped to the path's interval. Called once a step, from the thread that trains. */
+/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
+   They are then mapped to the path's interval. Called once a step, from the thread that trains. */
 typedef struct fm_time_request {
   uint64_t struct_size;
   uint64_t n;

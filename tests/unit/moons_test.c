@@ -1,8 +1,8 @@
-/* moons_test.c - every path and every prior learn two moons: the energy distance of drawn rows to fresh ones is at
-   most twice what two fresh samples have between them (Szekely & Rizzo 2013).
+/* moons_test.c - every path and every prior learn two moons: the energy distance of drawn rows to fresh ones
+   is at most twice what two fresh samples have between them (Szekely & Rizzo 2013).
 
-   FM_TEST_GRID=1 (make check-grid) takes every path with every prior and prints the ratios; else every path is
-   taken with the Gaussian and every prior with CondOT. Quick runs only see that nothing breaks. */
+   FM_TEST_GRID=1 (make check-grid) takes every path with every prior and prints the ratios; else every path
+   is taken with the Gaussian and every prior with CondOT. Quick runs only see that nothing breaks. */
 #include "train_fixture.h"
 
 #include "model/prior.h"
@@ -118,7 +118,8 @@ static fm_model *learn(const world *w, const fm_path *path, const fm_prior *prio
   const fm_net_options net = {
       .struct_size = sizeof net, .kind = FM_NET_MLP, .width = 64, .depth = 4, .time_features = 32};
   const fm_optimizer_options o = {.struct_size = sizeof o, .learning_rate = 3e-3, .n_steps = w->n_steps};
-  const fm_trainer_options t = {.struct_size = sizeof t, .seed = 1, .batch = 128, .ema_decay = .99};
+  const fm_trainer_options t = {
+      .struct_size = sizeof t, .seed = 1, .batch = w->n_steps == MANY_STEPS ? 256 : 128, .ema_decay = .99};
   OK(fm_data_create_f64(ctx, w->data, NULL, NULL, NULL, NULL, N_DATA, 2, 0, 0, NULL, &data));
   OK(fm_optimizer_create(ctx, &o, &optimizer));
   OK(fm_fit(ctx, data, path, prior, optimizer, &net, &t, &model));
