@@ -169,7 +169,22 @@ FM_API void fm_ctx_stop(fm_ctx *ctx);
 #define FM_PATH_CONDOT 1u /* alpha = t, sigma = 1 - t: optimal transport, straight (Lipman eq. 22-23 with
                              sigma_min = 0; rectified flow) */
 #define FM_PATH_COSINE 2u /* alpha = sin(pi t / 2), sigma = cos(pi t / 2): variance preserving, the cosine
-                             diffusion schedule (Albergo & Vanden-Eijnden 2023) */
+                             diffusion schedule (Albergo & Vanden-Eijnden 2023). [width]: noise gamma = width
+                             around it; 0: none. VP-CFM (Tong et al.) */
+#define FM_PATH_POLYNOMIAL 3u /* alpha = t^n, sigma = 1 - t^n. [power]: n, 1 to 64; 0: 2 */
+#define FM_PATH_VP 4u /* the variance-preserving diffusion of Song et al. 2021: alpha = exp(-T(1 - t) / 2),
+                         sigma = sqrt(1 - alpha^2), T(s) = (beta_max - beta_min) s^2 / 2 + beta_min s.
+                         [beta_min, beta_max]: 1e-4 to 1000 each; 0: 0.1 and 20, with which alpha(0) is
+                         0.0066. sigma'(1) = -inf */
+#define FM_PATH_LINEAR_VP 5u /* alpha = t, sigma = sqrt(1 - t^2). sigma'(1) = -inf */
+#define FM_PATH_TARGET_OT 6u /* alpha = t, sigma = 1 - (1 - s) t (Lipman eq. 20-23): ends in data blurred by
+                                s. [width]: at most 0.5; 0: 1e-4; negative: none, which is CondOT */
+#define FM_PATH_ICFM 7u /* CondOT with gamma = s, a tube around the line (I-CFM, Tong et al.): its ends are
+                           rows of prior and data blurred by s. [width]: at most 0.5; 0: 0.1; negative:
+                           none */
+#define FM_PATH_BRIDGE 8u /* CondOT with gamma = s sqrt(t (1 - t)), the Brownian bridge; with entropic pairs
+                             the Schroedinger bridge. [width]: at most 10; 0: 0.5; negative: none. gamma' is
+                             infinite at both ends */
 #define FM_PATH_CUSTOM 0x7fffffffu /* made by fm_path_create_custom */
 
 /* The coefficients of x_t and their time derivatives at one time. */
@@ -189,13 +204,33 @@ typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
 #define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
 
 FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
+/* With parameters [n_params]: the numbers in brackets beside the kind, in that order, widths in normalised
+   units. 0 and those left out are the default; more than the kind has are FM_E_INVALID. */
+FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *params, size_t n_params,
+                                     fm_path **out);
+/* By name, parameters after colons: "condot", "cosine:0.1", "poly:3", "vp:0.1:20", "linear-vp",
+   "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED; the text lists all. */
+FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
 /* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
    finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
    valid while the path or anything made from it lives. A model with such a path can't be saved. */
 FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
 FM_API void fm_path_destroy(fm_path *path);
 FM_API uint32_t fm_path_kind(const fm_path *path);
-/* The coefficients at t; FM_E_DOMAIN outside [0, 1]. Set out->struct_size first. */
+/* The name as above without parameters; "custom" if it is the caller's, NULL for NULL. */
+FM_API const char *fm_path_name(const fm_path *path);
+/* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
+FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
+/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-4 from an
+   end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
+   that of the interval's end. */
+FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);
+/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the
+   ends: from 0 on for most kinds, to INFINITY where sigma(1) = 0. In a path of the caller's the ratio must
+   rise. */
+FM_API fm_status fm_path_snr_inverse(fm_ctx *ctx, const fm_path *path, double snr, double *t);
+/* The coefficients at t; FM_E_DOMAIN outside [0, 1] and where a derivative is infinite. Set
+   out->struct_size first. */
 FM_API fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t,
                                          fm_path_coefficients *out);
 /* x_t and the target u_t of n rows. x0, x1 [n][dim]; eps [n][dim] or NULL if gamma is 0; t [n].
@@ -204,17 +239,25 @@ FM_API fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const dou
                                      const double *eps, const double *t, size_t n, size_t dim, double *xt,
                                      double *ut);
 /* Converts between descriptions of the same rows: `value` of kind `from` (FM_VELOCITY ...) at (t, x) to
-   kind `to`. Exact inverses on the path's regular interval; where a limit doesn't exist FM_E_DOMAIN names
-   the row. x, value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
+   kind `to`. Exact inverses on the path's regular interval; at the ends limits, and where one doesn't exist
+   (D = alpha' sigma - alpha sigma' is 0 at t = 0 in a polynomial path, say) FM_E_DOMAIN names the row. x,
+   value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
 FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint32_t to,
                                  const double *t, const double *x, const double *value, size_t n,
                                  size_t dim, double *out);
 
 /* ---- Priors ------------------------------------------------------------------------------------ */
 
+/* Numbers of the Gaussian are of normalised columns; those of all other kinds are in the data's units, and
+   the model's normaliser is applied to the rows. All but the callback are saved with the model. */
 #define FM_PRIOR_GAUSSIAN 1u /* N(0, 1) in every normalised column: the default */
-#define FM_PRIOR_ROWS 2u     /* rows of another data set */
+#define FM_PRIOR_ROWS 2u     /* rows of another data set, with replacement */
 #define FM_PRIOR_CALLBACK 3u
+#define FM_PRIOR_UNIFORM 4u       /* on a box */
+#define FM_PRIOR_DIAGONAL 5u      /* a Gaussian with independent columns */
+#define FM_PRIOR_COVARIANCE 6u    /* a Gaussian with any covariance */
+#define FM_PRIOR_MIXTURE 7u       /* of Gaussians with independent columns */
+#define FM_PRIOR_SHUFFLED_ROWS 8u /* rows of another data set, without replacement */
 
 /* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
    row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
@@ -227,14 +270,53 @@ typedef struct fm_prior_request {
   double *x0; /* out, [n][dim] */
 } fm_prior_request;
 typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
+/* Writes the log-densities of n rows, in the data's units; -INFINITY where the density is 0. */
+typedef struct fm_log_density_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const double *x;     /* [n][dim] */
+  double *log_density; /* out, [n] */
+} fm_log_density_request;
+typedef int32_t (*fm_log_density_fn)(void *user, const fm_log_density_request *request);
 
 FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
-/* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. Saved with the model. */
+/* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. */
 FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
 FM_API fm_status fm_prior_create_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
                                           fm_prior **out);
+/* The same without replacement: of rows k n to (k + 1) n - 1 drawn with one seed each is another, in an order
+   of its own for every k. */
+FM_API fm_status fm_prior_create_shuffled_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim,
+                                               fm_prior **out);
+FM_API fm_status fm_prior_create_shuffled_rows_f64(fm_ctx *ctx, const double *rows, size_t n, size_t dim,
+                                                   fm_prior **out);
+/* Columns independent and uniform: low < high, finite, [dim]. */
+FM_API fm_status fm_prior_create_uniform(fm_ctx *ctx, const double *low, const double *high, size_t dim,
+                                         fm_prior **out);
+/* Columns independent, N(mean, deviation^2): deviation > 0, [dim]. */
+FM_API fm_status fm_prior_create_diagonal(fm_ctx *ctx, const double *mean, const double *deviation,
+                                          size_t dim, fm_prior **out);
+/* N(mean, covariance): mean [dim]; covariance [dim][dim], symmetric and positive definite, else FM_E_INVALID
+   names the pivot at which its Cholesky decomposition ends. */
+FM_API fm_status fm_prior_create_covariance(fm_ctx *ctx, const double *mean, const double *covariance,
+                                            size_t dim, fm_prior **out);
+/* Component k with probability weights[k] / their sum, then N(means[k], deviations[k]^2), columns
+   independent: weights [n] >= 0 with a positive sum; means, deviations [n][dim], deviations > 0. */
+FM_API fm_status fm_prior_create_mixture(fm_ctx *ctx, const double *weights, const double *means,
+                                         const double *deviations, size_t n, size_t dim, fm_prior **out);
 /* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
 FM_API fm_status fm_prior_create_callback(fm_ctx *ctx, fm_prior_fn fn, void *user, fm_prior **out);
+/* With its log-density, so that fm_prior_log_density answers. */
+FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, fm_log_density_fn log_density,
+                                                  void *user, fm_prior **out);
+/* FM_PRIOR_..., 0 for NULL. */
+FM_API uint32_t fm_prior_kind(const fm_prior *prior);
+/* The natural logarithm of the prior's density at n rows x [n][dim], in the prior's units (normalised for
+   the Gaussian, the data's for the others): out [n], -INFINITY where it is 0. FM_E_UNSUPPORTED for rows, and
+   for a callback without one. If a callback fails or writes what is no number, out may be written. */
+FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
+                                      size_t dim, double *out);
 FM_API void fm_prior_destroy(fm_prior *prior);
 
 /* ---- Normalisers ------------------------------------------------------------------------------- */
@@ -500,6 +582,7 @@ FM_API fm_status fm_model_load_memory(fm_ctx *ctx, const void *bytes, size_t n_b
 /* What it was made from; valid while the model lives, not to be destroyed. */
 FM_API const fm_net *fm_model_net(const fm_model *model);
 FM_API const fm_path *fm_model_path(const fm_model *model);
+FM_API const fm_prior *fm_model_prior(const fm_model *model);
 FM_API const fm_normaliser *fm_model_normaliser(const fm_model *model);
 /* Copies weights out: params, ema [n_params]; either may be NULL. */
 FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);
@@ -519,7 +602,7 @@ typedef struct fm_progress {
   uint64_t step;    /* steps done */
   uint64_t n_steps; /* steps in all */
   uint64_t n_rows;  /* rows seen */
-  double loss;      /* of this step: weighted mean of ||v - u||^2 / dim */
+  double loss;      /* of this step: weighted mean of w(t) ||v - u||^2 / dim */
   double mean_loss; /* running mean over about 100 steps */
   double learning_rate;
   double grad_norm; /* before clipping */
@@ -541,6 +624,43 @@ typedef struct fm_reduction {
 } fm_reduction;
 typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 
+/* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
+#define FM_TIME_UNIFORM 1u      /* the default */
+#define FM_TIME_LOGIT_NORMAL 2u /* logit t ~ N(a, b^2), a 0, b 1: the middle; a > 0 nearer the data (Esser et
+                                   al. 2024, eq. 19, whose mean is -a) */
+#define FM_TIME_MODE 3u         /* their eq. 20, a 1.29, from -1 to 1.75: the middle; a < 0: the ends */
+#define FM_TIME_POWER 4u        /* t = u^a, a 2: the source; a < 1: the data */
+#define FM_TIME_U_SHAPE 5u      /* density ~ e^(a t) + e^(a (1 - t)), a 4: both ends (Lee et al. 2024) */
+#define FM_TIME_EDM 6u          /* 1 / (1 + s), log s ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
+#define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
+
+/* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
+   x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
+#define FM_WEIGHT_CONSTANT 1u /* 1: the default */
+#define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
+#define FM_WEIGHT_X1 3u       /* (sigma / D)^2, D = alpha' sigma - alpha sigma' */
+#define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
+#define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
+
+/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
+   They are then mapped to the path's interval. Called once a step, from the thread that trains. */
+typedef struct fm_time_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *uniforms; /* [n][2] */
+  double *t;              /* out, [n] */
+} fm_time_request;
+typedef int32_t (*fm_time_fn)(void *user, const fm_time_request *request);
+
+/* Weights >= 0 of the loss at times t, likewise. */
+typedef struct fm_time_weight_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *t; /* [n] */
+  double *weight;  /* out, [n] */
+} fm_time_weight_request;
+typedef int32_t (*fm_time_weight_fn)(void *user, const fm_time_weight_request *request);
+
 typedef struct fm_trainer_options {
   uint64_t struct_size;
   uint64_t seed;
@@ -553,6 +673,14 @@ typedef struct fm_trainer_options {
   void *progress_user;
   fm_reduce_fn reduce;
   void *reduce_user;
+  uint32_t time_sampling; /* FM_TIME_...; 0: uniform */
+  uint32_t loss_weight;   /* FM_WEIGHT_...; 0: constant */
+  double time_a, time_b;  /* parameters of time_sampling; 0: its defaults */
+  double weight_a;        /* parameter of loss_weight; 0: its default */
+  fm_time_fn time;        /* instead of time_sampling, which is 0 then */
+  void *time_user;
+  fm_time_weight_fn weight; /* instead of loss_weight, which is 0 then */
+  void *weight_user;
 } fm_trainer_options;
 
 /* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
@@ -594,7 +722,8 @@ FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, cons
    goes to *loss unless NULL. FM_E_INVALID if nothing was validated. */
 FM_API fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss);
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
-   the same on every call, so values compare. n 0: every row (a pull needs n). */
+   the same on every call, so values compare. Times are uniform and w(t) = 1 whatever the options say. n 0:
+   every row (a pull needs n). */
 FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                      uint64_t n, double *loss);
 /* The same for a model, as it was loaded or made; allocates a workspace for the call. */
@@ -788,7 +917,7 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
-   out [n][dim]. On FM_E_NONFINITE earlier rows of out are written. */
+   out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */

@@ -7,6 +7,7 @@
 #   make check-clang check-none      another compiler; no BLAS
 #   make check-all                   all of these
 #   make check-large                 a table of 2.6 GB trains in 200 MB
+#   make check-grid                  every path with every prior learns two moons; prints how well (five minutes)
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
@@ -106,6 +107,11 @@ check-ffi:
 .PHONY: check-large
 check-large: $(PROGRAM)
 	@FLOWMATCH=$(PROGRAM) sh tests/large.sh
+
+# Not one of check-all: `make check` has every path and every prior, but not every pair.
+.PHONY: check-grid
+check-grid: need-check $(T)/unit/moons_test
+	FM_TEST_GRID=1 $(T)/unit/moons_test
 
 # ---- variants ----------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ fm_status fm_model_load(fm_ctx *ctx, const char *file, fm_model **out) {
 
 const fm_net *fm_model_net(const fm_model *model) { return model ? model->net : NULL; }
 const fm_path *fm_model_path(const fm_model *model) { return model ? model->path : NULL; }
+const fm_prior *fm_model_prior(const fm_model *model) { return model ? model->prior : NULL; }
 const fm_normaliser *fm_model_normaliser(const fm_model *model) { return model ? model->normaliser : NULL; }
 uint64_t fm_model_train_steps(const fm_model *model) { return model ? model->train_steps : 0; }
 

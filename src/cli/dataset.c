@@ -212,19 +212,21 @@ bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed) {
                    NULL);
 }
 
-bool dataset_range(fm_ctx *ctx, const dataset *d, double *low, double *high) {
+bool dataset_column_ranges(fm_ctx *ctx, const dataset *d, double *low, double *high) {
   const fm_data *data = d->all ? d->all : d->train;
   size_t n = fm_data_n(data), dim = fm_data_dim(data);
   double *block = cli_alloc(RANGE_ROWS * dim, sizeof *block);
   bool ok = true;
-  *low = INFINITY;
-  *high = -INFINITY;
+  for (size_t j = 0; j < dim; j++) {
+    low[j] = INFINITY;
+    high[j] = -INFINITY;
+  }
   for (size_t first = 0; ok && first < n; first += RANGE_ROWS) {
     size_t now = n - first < RANGE_ROWS ? n - first : RANGE_ROWS;
     ok = cli_check(ctx, fm_data_read(ctx, data, first, now, block, NULL, NULL), d->rows.name, NULL);
     for (size_t i = 0; ok && i < now * dim; i++) {
-      *low = fmin(*low, block[i]);
-      *high = fmax(*high, block[i]);
+      low[i % dim] = fmin(low[i % dim], block[i]);
+      high[i % dim] = fmax(high[i % dim], block[i]);
     }
   }
   free(block);

@@ -35,8 +35,8 @@ void dataset_free(dataset *d);
    rows or more, but at most 10000 rows; else none. */
 bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed);
 
-/* The smallest and the largest of all cells. */
-bool dataset_range(fm_ctx *ctx, const dataset *d, double *low, double *high);
+/* The smallest and the largest cell of every column, indicators included: low, high [fm_data_dim]. */
+bool dataset_column_ranges(fm_ctx *ctx, const dataset *d, double *low, double *high);
 
 /* Condition vectors from a file, n_rows of them or a single one. */
 bool conditions_read(const char *file, size_t n_rows, bool one_is_enough, conditions *out, size_t *n_read);

@@ -29,15 +29,17 @@ static fm_trainer_options trainer_options(fit *f) {
   options.ema_decay = o->ema > 0 ? o->ema : -1;
   options.label_dropout = o->label_dropout > 0 ? o->label_dropout : -1;
   options.n_snapshots = 2;
+  options.time_sampling = o->time_sampling;
+  options.time_a = o->time[0];
+  options.time_b = o->time[1];
   options.progress = on_step;
   options.progress_user = f;
   return options;
 }
 
 /* The trainer keeps what it is made from, so the parts are let go of here. */
-static fm_status create_trainer(fit *f, const dataset *d) {
+static fm_status create_trainer(fit *f, const dataset *d, const fm_prior *prior) {
   const fit_options *o = f->options;
-  fm_path *path = NULL;
   fm_normaliser *normaliser = NULL, *cond_normaliser = NULL;
   fm_optimizer *optimizer = NULL;
   fm_optimizer_options optimizer_options;
@@ -46,28 +48,26 @@ static fm_status create_trainer(fit *f, const dataset *d) {
   optimizer_options.n_steps = o->steps;
   fm_trainer_options options = trainer_options(f);
 
-  fm_status status = fm_path_create(f->ctx, o->path, &path);
-  if (status == FM_OK)
-    status = fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
+  fm_status status =
+      fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
   if (status == FM_OK && d->cond.values)
     status = fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &cond_normaliser);
   if (status == FM_OK) status = fm_optimizer_create(f->ctx, &optimizer_options, &optimizer);
   if (status == FM_OK)
-    status = fm_trainer_create(f->ctx, f->net, path, NULL, normaliser, cond_normaliser, optimizer, NULL,
+    status = fm_trainer_create(f->ctx, f->net, o->path, prior, normaliser, cond_normaliser, optimizer, NULL,
                                &options, &f->trainer);
-  fm_path_destroy(path);
   fm_normaliser_destroy(normaliser);
   fm_normaliser_destroy(cond_normaliser);
   fm_optimizer_destroy(optimizer);
   return status;
 }
 
-static fm_status create_all(fit *f, const dataset *d) {
+static fm_status create_all(fit *f, const dataset *d, const fm_prior *prior) {
   fm_status status = fm_net_create(f->ctx, fm_data_dim(d->train), d->labels.n_classes, d->labels.n_columns,
                                    d->cond.n_columns, &f->options->net, &f->net);
   f->train = d->train;
   f->held_out = d->held_out;
-  return status == FM_OK ? create_trainer(f, d) : status;
+  return status == FM_OK ? create_trainer(f, d, prior) : status;
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------------- */
@@ -111,7 +111,10 @@ bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *option
   f->ctx = ctx;
   f->options = options;
   f->held_out_loss = f->curve.held_out = -1;
-  fm_status status = create_all(f, d);
+  fm_prior *prior;
+  if (!prior_create(ctx, d, options->prior, &prior)) return false;
+  fm_status status = create_all(f, d, prior);
+  fm_prior_destroy(prior);
   const char *hint = status == FM_E_NOMEM ? "Use a smaller --net or --batch." : NULL;
   bool ok = cli_check(ctx, status, "setting up", hint) && begin_checkpoints(f);
   if (!ok) fit_free(f);

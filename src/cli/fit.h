@@ -8,13 +8,16 @@
 
 typedef struct fit_options {
   fm_net_options net;
-  uint32_t path;      /* FM_PATH_... */
+  const fm_path *path;
+  const char *prior;  /* NULL: Gaussian */
   uint32_t normalise; /* FM_NORMALISE_... */
   uint64_t steps, batch, seed;
   double learning_rate;
   double ema, label_dropout; /* 0: none */
   bool keep_last;            /* train to the end whatever held-out rows say */
   uint64_t patience;         /* steps; 0: the library's */
+  uint32_t time_sampling;    /* FM_TIME_... */
+  double time[2];            /* its parameters; 0: the defaults */
   const char *checkpoint;    /* NULL: none */
   double checkpoint_seconds; /* between checkpoints */
   bool resume, keep_curve;
@@ -36,6 +39,9 @@ typedef struct fit {
   double held_out_loss; /* negative: not known */
   fm_model *model;      /* the result: the best on held-out rows, or the last */
 } fit;
+
+/* The source that --prior names, NULL for the Gaussian. A failure is reported. */
+bool prior_create(fm_ctx *ctx, const dataset *d, const char *text, fm_prior **out);
 
 /* Makes everything ready, and continues from the checkpoint if options say so. ctx, d and options must
    outlive f. A failure is reported and leaves nothing to free. */

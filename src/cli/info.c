@@ -52,17 +52,11 @@ static void print_network(const fm_model *model) {
   print_label("parameters");
   puts(cli_count_text(count, (double)fm_net_n_params(net)));
   print_label("path");
-  switch (fm_path_kind(fm_model_path(model))) {
-  case FM_PATH_CONDOT:
-    puts("condot (straight)");
-    break;
-  case FM_PATH_COSINE:
-    puts("cosine");
-    break;
-  default:
-    puts("custom");
-    break;
-  }
+  double params[8];
+  size_t n_params = fm_path_params(fm_model_path(model), params, COUNT(params));
+  fputs(fm_path_name(fm_model_path(model)), stdout);
+  for (size_t i = 0; i < n_params && i < COUNT(params); i++) printf(":%.10g", params[i]);
+  putchar('\n');
   print_label("trained");
   if (fm_model_train_steps(model))
     printf("%llu steps", (unsigned long long)fm_model_train_steps(model));

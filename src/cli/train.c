@@ -21,8 +21,8 @@ typedef struct train_options {
   word_list data;
   const char *model, *labels, *cond;
   uint32_t missing;
-  const char *net;
-  uint32_t path, normalise; /* indexes of the words in the table below */
+  const char *net, *path, *prior, *time;
+  uint32_t normalise; /* index of the words in the table below */
   double label_dropout, ema, held_out;
   uint64_t patience;
   bool keep_last;
@@ -50,8 +50,12 @@ static const option options[] = {
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
-    {OPTION_CHOICE, 0, "path", "condot|cosine", AT(path), 0, 0,
-     "how noise becomes data: straight (the default), or along the cosine diffusion schedule"},
+    {OPTION_TEXT, 0, "path", "NAME[:X[:Y]]", AT(path), 0, 0,
+     "how noise becomes data: condot, straight (the default); cosine, poly:2, vp:0.1:20, linear-vp, "
+     "target-ot:0.0001, or with noise around it icfm:0.1, cosine:0.1, bridge:0.5"},
+    {OPTION_TEXT, 0, "prior", "KIND|FILE", AT(prior), 0, 0,
+     "where samples start: gaussian (the default), uniform on the box that the rows span, or the rows of "
+     "another .npy or .csv"},
     {OPTION_CHOICE, 0, "normalise", "columns|whole|none", AT(normalise), 0, 0,
      "bring each column, or all together, to mean 0 and deviation 1 (columns; whole for 8-bit pictures)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Training"},
@@ -59,6 +63,9 @@ static const option options[] = {
     {OPTION_COUNT, 0, "batch", "N", AT(batch), 1, 1e6, "rows in a step (" AS_TEXT(DEFAULT_BATCH) ")"},
     {OPTION_REAL, 0, "lr", "X", AT(rate), 1e-12, 1e3,
      "learning rate, reached by a warm-up and left along a cosine (0.001)"},
+    {OPTION_TEXT, 0, "time", "NAME[:A[:B]]", AT(time), 0, 0,
+     "at which times to look: uniform (the default), logit-normal:0:1, mode:1.29, power:2, u-shape:4, "
+     "edm:-1.2:1.2, cosmap"},
     {OPTION_REAL, 0, "ema", "X", AT(ema), 0, .9999999,
      "decay of the moving average of the weights, from which samples are drawn (0.999); 0: none"},
     {OPTION_COUNT, 0, "seed", "N", AT(seed), 0, 0, "same seed, same model (0)"},
@@ -125,11 +132,44 @@ static bool parse_net(const char *text, fm_net_options *net) {
   return true;
 }
 
+/* "logit-normal:0:1". Whether the numbers make sense is the library's to say. */
+static bool parse_time(const char *text, uint32_t *kind, double params[2]) {
+  static const struct {
+    const char *name;
+    uint32_t kind;
+  } known[] = {{"uniform", FM_TIME_UNIFORM}, {"logit-normal", FM_TIME_LOGIT_NORMAL}, {"mode", FM_TIME_MODE},
+               {"power", FM_TIME_POWER},     {"u-shape", FM_TIME_U_SHAPE},           {"edm", FM_TIME_EDM},
+               {"cosmap", FM_TIME_COSMAP}};
+  size_t length = strcspn(text, ":");
+  *kind = 0;
+  for (size_t i = 0; i < COUNT(known); i++)
+    if (strlen(known[i].name) == length && strncmp(known[i].name, text, length) == 0) *kind = known[i].kind;
+  text += length;
+  for (size_t i = 0; i < 2 && *text == ':'; i++) {
+    char number[32];
+    length = strcspn(++text, ":");
+    if (length >= sizeof number) return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    if (!cli_parse_number(number, &params[i])) return false;
+    text += length;
+  }
+  return *kind != 0 && *text == '\0';
+}
+
 static int check_options(const train_options *o, fm_net_options *net) {
   const command *c = &train_command;
   if (!o->model) return args_wrong(c, "where should the model go? -o MODEL is missing");
   if (!parse_net(o->net, net))
     return args_wrong(c, "--net: '%s' is not like resmlp:256x3 or mlp:256x4: kind, width, depth", o->net);
+  uint32_t time;
+  double params[2];
+  if (!parse_time(o->time, &time, params))
+    return args_wrong(
+        c,
+        "--time: '%s' is not one of uniform, logit-normal, mode, power, u-shape, edm, cosmap, with "
+        "numbers after colons",
+        o->time);
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
   if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
     return args_wrong(c, "the model and the checkpoint need files of their own");
@@ -154,10 +194,12 @@ static uint32_t normalisation(const train_options *o, const table *rows) {
   return pixels ? FM_NORMALISE_WHOLE : FM_NORMALISE_COLUMNS;
 }
 
-static fit_options fit_options_of(const train_options *o, const fm_net_options *net, const table *rows) {
-  return (fit_options){
+static fit_options fit_options_of(const train_options *o, const fm_net_options *net, const fm_path *path,
+                                  const table *rows) {
+  fit_options f = {
       .net = *net,
-      .path = o->path == 0 ? FM_PATH_CONDOT : FM_PATH_COSINE,
+      .path = path,
+      .prior = o->prior,
       .normalise = normalisation(o, rows),
       .steps = o->steps,
       .batch = o->batch,
@@ -172,6 +214,8 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
       .resume = o->resume,
       .keep_curve = o->loss_curve != NULL,
   };
+  parse_time(o->time, &f.time_sampling, f.time);
+  return f;
 }
 
 /* ---- the model file -------------------------------------------------------------------------------- */
@@ -194,10 +238,16 @@ static bool add_number(fm_ctx *ctx, fm_model **model, const char *key, double va
 
 static bool add_picture_notes(fm_ctx *ctx, fm_model **model, const dataset *d, const char *shape) {
   char range[80];
-  double low, high;
-  if (!dataset_range(ctx, d, &low, &high)) return false;
-  snprintf(range, sizeof range, "%.17g %.17g", low, high);
-  return add_note(ctx, model, "image", shape) && add_note(ctx, model, "range", range);
+  size_t dim = fm_data_dim(d->train);
+  double *low = cli_alloc(2 * dim, sizeof *low), *high = low + dim;
+  bool ok = dataset_column_ranges(ctx, d, low, high);
+  for (size_t j = 1; j < d->rows.n_columns; j++) {
+    low[0] = fmin(low[0], low[j]);
+    high[0] = fmax(high[0], high[j]);
+  }
+  snprintf(range, sizeof range, "%.17g %.17g", low[0], high[0]);
+  free(low);
+  return ok && add_note(ctx, model, "image", shape) && add_note(ctx, model, "range", range);
 }
 
 /* The columns that have an indicator behind all columns: "3 7". */
@@ -332,13 +382,14 @@ static int finish(fit *f, fit_result result, const dataset *d, const train_optio
   return EXIT_SUCCESS;
 }
 
-static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net, int argc, char **argv) {
+static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net, const fm_path *path,
+                 int argc, char **argv) {
   dataset d;
   fit f;
   int code = EXIT_FAILURE;
   if (!dataset_read(ctx, &o->data, o->labels, o->cond, o->missing == 1, &d)) return code;
   if (dataset_hold_out(ctx, &d, o->held_out, o->seed)) {
-    fit_options options_of_fit = fit_options_of(o, net, &d.rows);
+    fit_options options_of_fit = fit_options_of(o, net, path, &d.rows);
     if (fit_create(&f, ctx, &d, &options_of_fit)) {
       describe(&f, &d, o);
       cli_stop_on_signals(ctx);
@@ -355,7 +406,13 @@ static int start(const train_options *o, const fm_net_options *net, int argc, ch
   if (!check_outputs(o)) return EXIT_FAILURE;
   fm_ctx *ctx = cli_context(o->threads);
   if (!ctx) return EXIT_FAILURE;
-  int code = train(ctx, o, net, argc, argv);
+  fm_path *path = NULL;
+  int code;
+  if (fm_path_create_named(ctx, o->path, &path) == FM_OK)
+    code = train(ctx, o, net, path, argc, argv);
+  else
+    code = args_wrong(&train_command, "--path: %s", fm_ctx_message(ctx));
+  fm_path_destroy(path);
   fm_ctx_destroy(ctx);
   return code;
 }
@@ -363,6 +420,8 @@ static int start(const train_options *o, const fm_net_options *net, int argc, ch
 static int run(int argc, char **argv) {
   train_options o = {
       .net = DEFAULT_NET,
+      .path = "condot",
+      .time = "uniform",
       .normalise = AUTOMATIC,
       .label_dropout = .1,
       .ema = .999,

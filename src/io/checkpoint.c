@@ -2,11 +2,36 @@
    description of the training, which must be the same where it is loaded. */
 #include "io/files.h"
 #include "io/json.h"
+#include "model/prior.h"
 
 #include <math.h>
 
 #define COUNTERS 4u /* step, n_rows, data_row, best_step */
 #define LOSSES 3u   /* mean_loss, best_loss, held_out_loss */
+
+/* What is as by default is left out, as checkpoints before these options have it. */
+static void describe_times(fmi_spec *spec, const fm_trainer_options *o) {
+  const fmi_time_sampling *s = fmi_time_sampling_by_kind(o->time_sampling);
+  const fmi_loss_weight *w = fmi_loss_weight_by_kind(o->loss_weight);
+  if (o->time != NULL || s->kind != FM_TIME_UNIFORM)
+    fmi_spec_text(spec, "trainer.time_sampling", o->time != NULL ? "callback" : s->name);
+  if (o->time_a != 0) fmi_spec_double(spec, "trainer.time_a", o->time_a);
+  if (o->time_b != 0) fmi_spec_double(spec, "trainer.time_b", o->time_b);
+  if (o->weight != NULL || w->kind != FM_WEIGHT_CONSTANT)
+    fmi_spec_text(spec, "trainer.loss_weight", o->weight != NULL ? "callback" : w->name);
+  if (o->weight_a != 0) fmi_spec_double(spec, "trainer.weight_a", o->weight_a);
+}
+
+/* A prior's numbers by their hash: rows may be many. */
+static void describe_prior(fmi_spec *spec, const fm_prior *prior) {
+  for (size_t i = 0; i < fmi_prior_n_arrays(prior); i++) {
+    uint64_t shape[3];
+    fmi_prior_shape(prior->kind, i, prior->n, prior->dim, shape);
+    const size_t bytes = fmi_tensor_on("", FMI_F64, NULL, shape).bytes;
+    fmi_spec_u64(spec, fmi_prior_tensor(prior->kind, i, spec->keys[spec->n]),
+                 fmi_hash(prior->arrays[i], bytes));
+  }
+}
 
 static void describe(fmi_spec *spec, const fm_trainer *t) {
   const fm_optimizer_options *o = &t->optimizer->options;
@@ -27,6 +52,8 @@ static void describe(fmi_spec *spec, const fm_trainer *t) {
   fmi_spec_u64(spec, "trainer.batch", t->options.batch);
   fmi_spec_double(spec, "trainer.ema_decay", t->options.ema_decay);
   fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
+  describe_times(spec, &t->options);
+  describe_prior(spec, t->parts.prior);
 }
 
 /* The tensors, in one table for writing and reading. Counters and losses stand in the caller's block. */
@@ -67,18 +94,35 @@ fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *t, const ch
   return fmi_safetensors_write(memory, file, spec.pairs, spec.n, s.tensors, s.n, err);
 }
 
+/* What a checkpoint says and the trainer doesn't: an option that is not the default. */
+static fm_status check_no_more(const fmi_safetensors *st, const fmi_spec *mine, fmi_error *err) {
+  for (size_t i = 0; i < st->n_pairs; i++) {
+    const char *key = st->pairs[i].key;
+    bool known = strcmp(key, FMI_CHECKSUM_KEY) == 0;
+    for (size_t j = 0; j < mine->n && !known; j++) known = strcmp(key, mine->pairs[j].key) == 0;
+    if (!known)
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has none, the checkpoint '%s'",
+                      fmi_shown((char[FMI_SHOWN]){0}, key),
+                      fmi_shown((char[FMI_SHOWN]){0}, st->pairs[i].value));
+  }
+  return FM_OK;
+}
+
 static fm_status check_same(const fmi_safetensors *st, const fm_trainer *t, fmi_error *err) {
   fmi_spec mine = {.n = 0};
   describe(&mine, t);
   for (size_t i = 0; i < mine.n; i++) {
     const char *value;
     if (strcmp(mine.pairs[i].key, "flowmatch.version") == 0) continue;
-    FMI_TRY(fmi_spec_get(st, mine.pairs[i].key, &value, err));
+    value = fmi_safetensors_pair(st, mine.pairs[i].key);
+    if (value == NULL)
+      return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint none",
+                      mine.pairs[i].key, mine.pairs[i].value);
     if (strcmp(value, mine.pairs[i].value) != 0)
       return fmi_fail(err, FM_E_MISMATCH, "%s: the trainer has '%.40s', the checkpoint '%s'",
                       mine.pairs[i].key, mine.pairs[i].value, fmi_shown((char[FMI_SHOWN]){0}, value));
   }
-  return FM_OK;
+  return check_no_more(st, &mine, err);
 }
 
 /* What is read back into the trainer, and what only has to agree: the statistics. */

@@ -18,11 +18,13 @@ fm_status fmi_checkpoint_read(const fmi_runtime *rt, fm_trainer *trainer, const 
 /* ---- shared by the two: the description of a flow as text pairs ------------------------------------ */
 
 #define FMI_FORMAT_VERSION "1"
-#define FMI_SPEC_PAIRS 32u
+#define FMI_SPEC_PAIRS 64u
+#define FMI_SPEC_KEY 32u
 
 typedef struct fmi_spec {
   fmi_pair pairs[FMI_SPEC_PAIRS];
   char texts[FMI_SPEC_PAIRS][40];
+  char keys[FMI_SPEC_PAIRS][FMI_SPEC_KEY]; /* those that are put together */
   size_t n;
 } fmi_spec;
 
@@ -38,6 +40,12 @@ fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **
 /* A number of at most `most`. */
 fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t most, uint64_t *value,
                            fmi_error *err);
+/* The path, NULL on failure: its kind and parameters, each in its range; the default where there is none. */
+fm_path *fmi_spec_path(fmi_memory *memory, const fmi_safetensors *st, fmi_error *err);
+/* The name of a prior's array in files, "prior.low": returns name. */
+const char *fmi_prior_tensor(const fmi_prior_kind *kind, size_t i, char name[FMI_SPEC_KEY]);
+/* The prior of a flow of dim columns, NULL on failure: its kind, and its arrays, which fmi_prior_new checks. */
+fm_prior *fmi_spec_prior(fmi_memory *memory, const fmi_safetensors *st, size_t dim, fmi_error *err);
 /* Checks format and content. */
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err);
 

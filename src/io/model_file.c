@@ -2,6 +2,7 @@
    `ema.NAME` for every parameter tensor of the net, the statistics in double, classes and prior rows. */
 #include "io/files.h"
 #include "io/json.h"
+#include "model/prior.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,8 +43,13 @@ static void add_tensors(output *out, const fm_model *m) {
   add_doubles(out, "normaliser.scale", m->normaliser->scale, net->dim, 0);
   add_doubles(out, "cond_normaliser.shift", m->cond_normaliser->shift, net->cond_dim, 0);
   add_doubles(out, "cond_normaliser.scale", m->cond_normaliser->scale, net->cond_dim, 0);
-  if (m->prior->kind == FM_PRIOR_ROWS)
-    add_doubles(out, "prior.rows", m->prior->rows, m->prior->n, m->prior->dim);
+  for (size_t i = 0; i < fmi_prior_n_arrays(m->prior); i++) {
+    uint64_t shape[3];
+    char *name = out->names[out->n_tensors];
+    fmi_prior_shape(m->prior->kind, i, m->prior->n, m->prior->dim, shape);
+    fmi_prior_tensor(m->prior->kind, i, name);
+    add_doubles(out, name, m->prior->arrays[i], shape[0], shape[1]);
+  }
   add_block(out, "weights", net, m->params);
   add_block(out, "ema", net, m->ema);
 }
@@ -61,10 +67,10 @@ static void add_pairs(output *out, const fm_model *m, const fmi_spec *spec, char
 }
 
 static fm_status check_savable(const fm_model *m, fmi_error *err) {
-  const char *what = m->net->architecture == NULL          ? "network"
-                     : m->path->schedule == NULL           ? "path"
-                     : m->prior->kind == FM_PRIOR_CALLBACK ? "prior"
-                                                           : NULL;
+  const char *what = m->net->architecture == NULL                ? "network"
+                     : m->path->schedule == NULL                 ? "path"
+                     : m->prior->kind->kind == FM_PRIOR_CALLBACK ? "prior"
+                                                                 : NULL;
   if (what == NULL) return FM_OK;
   return fmi_fail(err, FM_E_UNSUPPORTED,
                   "model: its %s is the caller's own code, which a file can't hold; save fm_model_get_params",
@@ -157,29 +163,9 @@ static fm_status read_net(input *in) {
 }
 
 static fm_status read_path_and_prior(input *in) {
-  const char *path, *prior;
-  FMI_TRY(fmi_spec_get(in->st, "path.kind", &path, in->err));
-  FMI_TRY(fmi_spec_get(in->st, "prior.kind", &prior, in->err));
-  const fmi_schedule *schedule = fmi_schedule_by_name(path);
-  if (schedule == NULL)
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "path.kind: expected a known path, found '%s'",
-                    fmi_shown((char[FMI_SHOWN]){0}, path));
-  in->parts.path = fmi_path_new(in->rt->memory, schedule, NULL, in->err);
+  in->parts.path = fmi_spec_path(in->rt->memory, in->st, in->err);
   if (in->parts.path == NULL) return in->err->status;
-  if (strcmp(prior, "gaussian") == 0) {
-    in->parts.prior = fmi_prior_new(in->rt->memory, FM_PRIOR_GAUSSIAN, in->err);
-  } else if (strcmp(prior, "rows") == 0) {
-    const fmi_tensor *rows = fmi_safetensors_tensor(in->st, "prior.rows");
-    if (rows == NULL || rows->dtype != FMI_F64 || rows->rank != 2 || rows->shape[0] == 0 ||
-        rows->shape[1] != in->parts.net->dim)
-      return fmi_fail(in->err, FM_E_FORMAT, "tensor 'prior.rows': expected F64 rows of %zu columns",
-                      in->parts.net->dim);
-    in->parts.prior = fmi_prior_new_rows(in->rt->memory, NULL, rows->data, (size_t)rows->shape[0],
-                                         (size_t)rows->shape[1], in->err);
-  } else {
-    return fmi_fail(in->err, FM_E_UNSUPPORTED, "prior.kind: expected 'gaussian' or 'rows', found '%s'",
-                    fmi_shown((char[FMI_SHOWN]){0}, prior));
-  }
+  in->parts.prior = fmi_spec_prior(in->rt->memory, in->st, in->parts.net->dim, in->err);
   return in->parts.prior ? FM_OK : in->err->status;
 }
 
@@ -219,7 +205,7 @@ static fm_status read_block(const input *in, const char *prefix, real *block) {
 static fm_status check_count(const input *in) {
   const fm_net *net = in->parts.net;
   size_t expected = 2 * net->n_tensors + 2 + (net->cond_dim ? 2 : 0) + (net->n_class_columns ? 1 : 0) +
-                    (in->parts.prior->kind == FM_PRIOR_ROWS ? 1 : 0);
+                    fmi_prior_n_arrays(in->parts.prior);
   if (in->st->n_tensors == expected) return FM_OK;
   return fmi_fail(in->err, FM_E_FORMAT, "expected %zu tensors, found %zu", expected, in->st->n_tensors);
 }

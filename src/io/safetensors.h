@@ -76,6 +76,8 @@ const char *fmi_texts_repeated(const char **texts, size_t n);
 fm_status fmi_checksum_verify(const void *bytes, size_t n_bytes, fmi_error *err);
 /* Puts the checksum of head, followed by the tensors' data, into head: 8 bytes of length and the header. */
 bool fmi_checksum_stamp(void *head, size_t n_head, const fmi_tensor *tensors, size_t n_tensors);
+/* The hash of it, of any bytes. */
+uint64_t fmi_hash(const void *bytes, size_t n_bytes);
 /* Recomputes the checksum of a whole file in place. false: it has no place for one. */
 bool fmi_safetensors_stamp(void *bytes, size_t n_bytes);
 

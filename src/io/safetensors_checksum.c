@@ -80,6 +80,8 @@ bool fmi_checksum_stamp(void *head, size_t n_head, const fmi_tensor *tensors, si
   return true;
 }
 
+uint64_t fmi_hash(const void *bytes, size_t n_bytes) { return XXH3_64bits(bytes, n_bytes); }
+
 bool fmi_safetensors_stamp(void *bytes, size_t n_bytes) {
   return fmi_checksum_stamp(bytes, n_bytes, NULL, 0);
 }

@@ -10,9 +10,9 @@ static fm_status check_parts(const fmi_parts *p, fmi_error *err) {
   if (p->cond_normaliser->dim != p->net->cond_dim)
     return fmi_fail(err, FM_E_MISMATCH, "cond_normaliser: expected %zu columns as the net has, found %zu",
                     p->net->cond_dim, p->cond_normaliser->dim);
-  if (p->prior->kind == FM_PRIOR_ROWS && p->prior->dim != p->net->dim)
-    return fmi_fail(err, FM_E_MISMATCH, "prior: expected rows of %zu columns as the net has, found %zu",
-                    p->net->dim, p->prior->dim);
+  if (p->prior->dim != 0 && p->prior->dim != p->net->dim)
+    return fmi_fail(err, FM_E_MISMATCH, "prior: expected %zu columns as the net has, found %zu", p->net->dim,
+                    p->prior->dim);
   return FM_OK;
 }
 
@@ -20,7 +20,7 @@ fm_status fmi_parts_hold(fmi_memory *memory, fmi_parts *p, fmi_error *err) {
   fmi_retain(p->net);
   p->path =
       p->path ? fmi_retain(p->path) : fmi_path_new(memory, fmi_schedule_by_kind(FM_PATH_CONDOT), NULL, err);
-  p->prior = p->prior ? fmi_retain(p->prior) : fmi_prior_new(memory, FM_PRIOR_GAUSSIAN, err);
+  p->prior = p->prior ? fmi_retain(p->prior) : fmi_prior_new_gaussian(memory, err);
   p->normaliser =
       p->normaliser ? fmi_retain(p->normaliser) : fmi_normaliser_identity(memory, p->net->dim, err);
   p->cond_normaliser = p->cond_normaliser ? fmi_retain(p->cond_normaliser)

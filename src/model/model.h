@@ -33,18 +33,33 @@ void fmi_denormalise(const fm_normaliser *norm, const double *z, size_t n, doubl
 
 /* ---- prior ---------------------------------------------------------------------------------------- */
 
+#define FMI_PRIOR_ARRAYS 3u
+typedef struct fmi_prior_kind fmi_prior_kind; /* model/prior.h */
+
 struct fm_prior {
   fmi_object object;
-  uint32_t kind;
+  const fmi_prior_kind *kind;
+  size_t n, dim;                    /* 0: any */
+  double *arrays[FMI_PRIOR_ARRAYS]; /* as the kind lists them, in the data's units */
+  double *derived;
+  /* the caller's */
   fm_prior_fn fn;
+  fm_log_density_fn log_density;
   void *user;
-  double *rows; /* [n][dim], data's units */
-  size_t n, dim;
 };
 
-fm_prior *fmi_prior_new(fmi_memory *memory, uint32_t kind, fmi_error *err);
-fm_prior *fmi_prior_new_rows(fmi_memory *memory, const float *rows_f32, const double *rows_f64, size_t n,
-                             size_t dim, fmi_error *err);
+const fmi_prior_kind *fmi_prior_by_kind(uint32_t kind);    /* NULL: unknown */
+const fmi_prior_kind *fmi_prior_by_name(const char *name); /* NULL: unknown */
+size_t fmi_prior_n_arrays(const fm_prior *prior);
+/* The shape of array i for files: [3], ending at 0. */
+void fmi_prior_shape(const fmi_prior_kind *kind, size_t i, size_t n, size_t dim, uint64_t shape[3]);
+
+/* Copies and checks the arrays of the kind: given [FMI_PRIOR_ARRAYS]. */
+fm_prior *fmi_prior_new(fmi_memory *memory, uint32_t kind, size_t n, size_t dim, const double *const *given,
+                        fmi_error *err);
+fm_prior *fmi_prior_new_gaussian(fmi_memory *memory, fmi_error *err);
+fm_status fmi_prior_log_density(const fm_prior *prior, const double *x, size_t n, size_t dim, double *out,
+                                fmi_error *err);
 /* Rows first_row .. of the source that seed names, normalised: z [n][dim]. scratch: fmi_prior_scratch bytes. */
 fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
                          uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *z, void *scratch,

@@ -15,8 +15,14 @@ static void coefficients(const double *params, double t, fm_path_coefficients *o
   out->d_gamma = 0;
 }
 
+static double time_of_snr(const double *params, double snr) {
+  (void)params;
+  return snr / (1 + snr);
+}
+
 const fmi_schedule fmi_schedule_condot = {
     .kind = FM_PATH_CONDOT,
     .name = "condot",
     .coefficients = coefficients,
+    .time_of_snr = time_of_snr,
 };

@@ -25,6 +25,40 @@ const fmi_schedule *fmi_schedule_by_name(const char *name) {
   return NULL;
 }
 
+const fmi_schedule *fmi_schedule_at(size_t i) { return i < FMI_COUNT(schedules) ? schedules[i] : NULL; }
+
+/* ---- parameters ---------------------------------------------------------------------------------- */
+
+size_t fmi_schedule_n_params(const fmi_schedule *schedule) {
+  size_t n = 0;
+  while (n < FMI_PATH_PARAMS && schedule->params[n].name != NULL) n++;
+  return n;
+}
+
+fm_status fmi_schedule_check_param(const fmi_schedule *schedule, size_t i, double value, fmi_error *err) {
+  const fmi_path_param *p = &schedule->params[i];
+  if (value >= p->least && value <= p->most) return FM_OK;
+  return fmi_fail(err, FM_E_INVALID, "%s.%s: expected %g to %g, found %.17g", schedule->name, p->name,
+                  p->least, p->most, value);
+}
+
+fm_status fmi_schedule_read_params(const fmi_schedule *schedule, const double *given, size_t n,
+                                   double *params, fmi_error *err) {
+  const size_t known = fmi_schedule_n_params(schedule);
+  if (n > known)
+    return fmi_fail(err, FM_E_INVALID, "n_params: expected at most %zu for the path %s, found %zu", known,
+                    schedule->name, n);
+  for (size_t i = 0; i < FMI_PATH_PARAMS; i++) {
+    const fmi_path_param *p = &schedule->params[i];
+    params[i] = i < n && given[i] != 0 ? given[i] : p->fallback;
+    if (params[i] < 0 && p->least == 0) params[i] = 0;
+    if (i < known) FMI_TRY(fmi_schedule_check_param(schedule, i, params[i], err));
+  }
+  return FM_OK;
+}
+
+/* ---- coefficients -------------------------------------------------------------------------------- */
+
 static bool all_finite(const fm_path_coefficients *c) {
   return isfinite(c->alpha) && isfinite(c->sigma) && isfinite(c->gamma) && isfinite(c->d_alpha) &&
          isfinite(c->d_sigma) && isfinite(c->d_gamma);
@@ -65,41 +99,55 @@ fm_status fmi_path_at(const fm_path *path, double t, fm_path_coefficients *out, 
 
 static void destroy_path(void *self) { fmi_object_free(self); }
 
+/* The ends are checked coarsely: the width of a path at its ends is the caller's choice, but a schedule
+   written for the other direction of time would train without complaint and sample nonsense. */
+static fm_status check_ends(const fm_path_coefficients *start, const fm_path_coefficients *end,
+                            fmi_error *err) {
+  if (fabs(start->alpha) > 0.5)
+    return fmi_fail(err, FM_E_INVALID, "path: expected alpha(0) to be 0 or small, found %g", start->alpha);
+  if (fabs(end->alpha - 1) > 0.01)
+    return fmi_fail(err, FM_E_INVALID, "path: expected alpha(1) to be 1, found %g", end->alpha);
+  if (fabs(end->sigma) > 0.5)
+    return fmi_fail(err, FM_E_INVALID, "path: expected sigma(1) to be 0 or small, found %g", end->sigma);
+  return FM_OK;
+}
+
+static fm_status set_ends(fm_path *path, fmi_error *err) {
+  fm_path_coefficients start = {0}, end = {0};
+  FMI_TRY(fmi_path_limit_at(path, 0, &start, err));
+  FMI_TRY(fmi_path_limit_at(path, 1, &end, err));
+  path->first = all_finite(&start) ? 0 : FMI_PATH_MARGIN;
+  path->last = all_finite(&end) ? 1 : 1 - FMI_PATH_MARGIN;
+  return check_ends(&start, &end, err);
+}
+
+static fm_path *finished(fm_path *path, fm_status status) {
+  if (status == FM_OK) return path;
+  fmi_release(path);
+  return NULL;
+}
+
 fm_path *fmi_path_new(fmi_memory *memory, const fmi_schedule *schedule, const double *params,
                       fmi_error *err) {
   fm_path *path = fmi_object_create(memory, sizeof *path, destroy_path, err);
   if (path == NULL) return NULL;
   path->schedule = schedule;
-  if (params) memcpy(path->params, params, sizeof path->params);
-  return path;
+  for (size_t i = 0; i < FMI_PATH_PARAMS; i++)
+    path->params[i] = params ? params[i] : schedule->params[i].fallback;
+  return finished(path, set_ends(path, err));
 }
 
-/* The ends are checked coarsely: the width of a path at its ends is the caller's choice, but a schedule
-   written for the other direction of time would train without complaint and sample nonsense. */
-static fm_status check_custom(const fm_path *path, fmi_error *err) {
+static fm_status check_custom(fm_path *path, fmi_error *err) {
   enum { points = 65 };
-  fm_path_coefficients c = {0}, start = {0};
-  for (int i = 0; i < points; i++) {
-    FMI_TRY(fmi_path_at(path, (double)i / (points - 1), &c, err));
-    if (i == 0) start = c;
-  }
-  if (fabs(start.alpha) > 0.5)
-    return fmi_fail(err, FM_E_INVALID, "path: expected alpha(0) to be 0 or small, found %g", start.alpha);
-  if (fabs(c.alpha - 1) > 0.01)
-    return fmi_fail(err, FM_E_INVALID, "path: expected alpha(1) to be 1, found %g", c.alpha);
-  if (fabs(c.sigma) > 0.5)
-    return fmi_fail(err, FM_E_INVALID, "path: expected sigma(1) to be 0 or small, found %g", c.sigma);
-  return FM_OK;
+  fm_path_coefficients c;
+  for (int i = 0; i < points; i++) FMI_TRY(fmi_path_at(path, (double)i / (points - 1), &c, err));
+  return set_ends(path, err);
 }
 
 fm_path *fmi_path_new_custom(fmi_memory *memory, fm_path_fn fn, void *user, fmi_error *err) {
-  fm_path *path = fmi_path_new(memory, NULL, NULL, err);
+  fm_path *path = fmi_object_create(memory, sizeof *path, destroy_path, err);
   if (path == NULL) return NULL;
   path->fn = fn;
   path->user = user;
-  if (check_custom(path, err) != FM_OK) {
-    fmi_release(path);
-    return NULL;
-  }
-  return path;
+  return finished(path, check_custom(path, err));
 }

@@ -7,10 +7,16 @@
 
 #define FMI_PATH_PARAMS 4u
 
-/* A path is regular on [0, 1] but for the ends named here, where the velocity is infinite or the determinant
-   vanishes (sigma'(1) = -inf, or D(0) = 0). A solver never evaluates the velocity at such an end. */
-#define FMI_SINGULAR_AT_0 1u
-#define FMI_SINGULAR_AT_1 2u
+/* Time is kept this far from an end where a derivative is infinite, in training and in sampling. The target's
+   variance grows as 1 / (1 - t) there, while the velocity that is learned is finite: what is lost is a
+   stretch of 1e-4 on which it is taken as constant (docs/numerics.md). */
+#define FMI_PATH_MARGIN 1e-4
+
+/* A number that a schedule takes. Given as 0 it is `fallback`; negative is 0, "none", where `least` is 0. */
+typedef struct fmi_path_param {
+  const char *name; /* in files: "path.width" */
+  double fallback, least, most;
+} fmi_path_param;
 
 typedef struct fmi_schedule {
   uint32_t kind;
@@ -18,13 +24,16 @@ typedef struct fmi_schedule {
   /* 0 <= t <= 1; fills the six coefficients, exactly 0 and 1 at an end where they are that in mathematics. At
      a singular end a derivative is its limit, which may be infinite, never NaN. */
   void (*coefficients)(const double *params, double t, fm_path_coefficients *out);
-  uint32_t singular_ends; /* FMI_SINGULAR_AT_... */
+  /* The time at which alpha / sigma = snr, strictly between the ratios at the ends. NULL: it is searched. */
+  double (*time_of_snr)(const double *params, double snr);
+  fmi_path_param params[FMI_PATH_PARAMS]; /* up to the first without a name */
 } fmi_schedule;
 
 struct fm_path {
   fmi_object object;
   const fmi_schedule *schedule; /* NULL: the caller's */
   double params[FMI_PATH_PARAMS];
+  double first, last; /* the times that are trained and evaluated: fm_path_interval */
   fm_path_fn fn;
   void *user;
 };
@@ -32,7 +41,17 @@ struct fm_path {
 const fmi_schedule *fmi_schedule_by_kind(uint32_t kind);    /* NULL: unknown */
 const fmi_schedule *fmi_schedule_by_name(const char *name); /* NULL: unknown */
 
-/* params [FMI_PATH_PARAMS] or NULL: zeros. */
+/* Schedule i of the list, NULL past the last. */
+const fmi_schedule *fmi_schedule_at(size_t i);
+size_t fmi_schedule_n_params(const fmi_schedule *schedule);
+/* The caller's numbers, given [n], with defaults filled in and checked: params [FMI_PATH_PARAMS]. */
+fm_status fmi_schedule_read_params(const fmi_schedule *schedule, const double *given, size_t n,
+                                   double *params, fmi_error *err);
+/* One of them; 0 is not the default here, but itself. */
+fm_status fmi_schedule_check_param(const fmi_schedule *schedule, size_t i, double value, fmi_error *err);
+
+/* params [FMI_PATH_PARAMS], checked, or NULL: the defaults. Together they may still make no path: one that
+   doesn't start at the source is FM_E_INVALID. */
 fm_path *fmi_path_new(fmi_memory *memory, const fmi_schedule *schedule, const double *params, fmi_error *err);
 /* The caller's path, with the checks of fm_path_create_custom. */
 fm_path *fmi_path_new_custom(fmi_memory *memory, fm_path_fn fn, void *user, fmi_error *err);
@@ -41,6 +60,14 @@ fm_path *fmi_path_new_custom(fmi_memory *memory, fm_path_fn fn, void *user, fmi_
 fm_status fmi_path_at(const fm_path *path, double t, fm_path_coefficients *out, fmi_error *err);
 /* The same, but at a singular end of a built-in path the limits, which may be infinite. */
 fm_status fmi_path_limit_at(const fm_path *path, double t, fm_path_coefficients *out, fmi_error *err);
+
+/* The nearest time at which the path's velocity is trained and evaluated. */
+static inline double fmi_path_clip(const fm_path *path, double t) {
+  return t < path->first ? path->first : t > path->last ? path->last : t;
+}
+
+/* fm_path_snr_inverse. */
+fm_status fmi_path_snr_inverse(const fm_path *path, double snr, double *t, fmi_error *err);
 
 /* D = alpha' sigma - alpha sigma', the determinant of (x, u) as a function of (x1, x0). */
 static inline double fmi_path_determinant(const fm_path_coefficients *c) {

@@ -26,6 +26,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.cond = fmi_arena_take(a, conds, sizeof(real));
     slot.cond_now = fmi_arena_take(a, conds, sizeof(real));
     slot.labels = fmi_arena_take(a, fmi_mul_size(FMI_TILE, net->n_class_columns), sizeof(int32_t));
+    slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->slots) s->slots[i] = slot;
   }

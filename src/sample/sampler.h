@@ -14,6 +14,7 @@ typedef struct fmi_sample_slot {
   real *cond;      /* [tile][cond_dim] of the tile, normalised */
   real *cond_now;  /* the same for the rows of one evaluation */
   int32_t *labels; /* [tile][n_class_columns] for the rows of one evaluation */
+  double *t;       /* [tile] times of one evaluation, within the path's interval */
   void *noise;
   fm_solve_stats stats;
 } fmi_sample_slot;

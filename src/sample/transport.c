@@ -20,6 +20,12 @@ static fmi_weights weights_of(const fm_sampler *s) {
                        : (fmi_weights){s->model->ema, s->model->packed};
 }
 
+/* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
+static const double *clip_times(const fm_sampler *s, const double *t, size_t n, double *clipped) {
+  for (size_t i = 0; i < n; i++) clipped[i] = fmi_path_clip(s->model->path, t[i]);
+  return clipped;
+}
+
 /* Conditions of rows `row` of the tile, gathered. */
 static fmi_rows gather(const tile *w, size_t n, const uint64_t *row, const double *t) {
   const fm_net *net = w->job->sampler->model->net;
@@ -44,7 +50,7 @@ static fm_status velocity(void *user, size_t n, const uint64_t *row, const doubl
   fm_sampler *s = w->job->sampler;
   size_t cells = n * s->model->net->dim;
   for (size_t i = 0; i < cells; i++) w->slot->x[i] = (real)x[i];
-  fmi_rows rows = gather(w, n, row, t);
+  fmi_rows rows = gather(w, n, row, clip_times(s, t, n, w->slot->t));
   fmi_weights weights = weights_of(s);
   FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, n, &w->slot->work, NULL, err));
   const real *v = fmi_run_output(s->plan, 0, &w->slot->work, NULL);
@@ -208,7 +214,7 @@ fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, c
     for (size_t i = 0; cond && i < rows_now * net->cond_dim; i++)
       slot->cond[i] = (real)cond[first * net->cond_dim + i];
     fmi_rows rows = {.x = slot->x,
-                     .t = t + first,
+                     .t = clip_times(s, t + first, rows_now, slot->t),
                      .labels = labels ? labels + first * net->n_class_columns : NULL,
                      .cond = cond ? slot->cond : NULL,
                      .dim = net->dim,

@@ -31,9 +31,8 @@ static fm_status form_row(const tile *w, size_t i, fmi_error *err) {
   fm_trainer *t = w->s->trainer;
   size_t dim = t->parts.net->dim, row = w->first + i;
   uint64_t id = w->s->first_row + row;
-  double time = t->t[row] = fmi_rng_uniform(w->s->seed, FMI_STREAM_TIME, id, 0);
   fm_path_coefficients c;
-  FMI_TRY(fmi_path_at(t->parts.path, time, &c, err));
+  FMI_TRY(fmi_path_at(t->parts.path, t->t[row], &c, err));
   const double *x0 = w->slot->x0 + i * dim, *x1 = w->slot->x1 + i * dim, *eps = w->slot->eps + i * dim;
   bool noisy = c.gamma != 0 || c.d_gamma != 0;
   if (noisy)
@@ -96,14 +95,21 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
   FMI_TRY(fmi_run_forward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err));
   const real *v = fmi_run_output(t->plan, w.first, &w.slot->work, t->batch_block);
   real *d = s->train ? fmi_run_d_output(t->plan, w.first, &w.slot->work, t->batch_block) : NULL;
-  for (size_t i = 0; i < w.n; i++)
-    t->loss[w.first + i] = row_loss(v + i * dim, t->ut + (w.first + i) * dim, dim,
-                                    t->rows.weights[w.first + i], d ? d + i * dim : NULL);
+  for (size_t i = 0; i < w.n; i++) {
+    size_t row = w.first + i;
+    double loss = row_loss(v + i * dim, t->ut + row * dim, dim, t->rows.weights[row] * t->time_weight[row],
+                           d ? d + i * dim : NULL);
+    t->loss[row] = t->time_weight[row] * loss;
+  }
   if (!s->train) return FM_OK;
   return fmi_run_backward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err);
 }
 
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
-  fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), s->trainer->n_slots};
+  fm_trainer *t = s->trainer;
+  const fmi_time_draw times = {&t->options, t->parts.path, s->seed,        s->first_row, s->n,
+                               s->train,    t->t,          t->time_weight, t->uniforms};
+  FMI_TRY(fmi_times_draw(&times, err)); /* in one go: the caller's functions run on the caller's thread */
+  fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), t->n_slots};
   return fmi_loop_run(rt, &loop, err);
 }

@@ -52,6 +52,8 @@ static void carve_rows(fm_trainer *t, fmi_arena *a) {
   t->cond = fmi_arena_take(a, fmi_mul_size(batch, net->cond_dim), sizeof(real));
   t->t = fmi_arena_take(a, batch, sizeof(double));
   t->loss = fmi_arena_take(a, batch, sizeof(double));
+  t->time_weight = fmi_arena_take(a, batch, sizeof(double));
+  t->uniforms = fmi_arena_take(a, fmi_mul_size(2, batch), sizeof(double));
 }
 
 static void carve(fm_trainer *t, fmi_arena *a) {
@@ -96,7 +98,9 @@ fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *given, const
   fm_trainer_options filled = *options;
   if (fill_options(&filled, err) != FM_OK) return NULL;
   if (fmi_parts_hold(rt->memory, &parts, err) != FM_OK) return NULL;
-  fm_trainer *t = fmi_object_create(rt->memory, sizeof *t, destroy, err);
+  fm_trainer *t = NULL;
+  if (fmi_time_options(&filled, parts.path, err) == FM_OK)
+    t = fmi_object_create(rt->memory, sizeof *t, destroy, err);
   if (t == NULL) {
     fmi_parts_release(&parts);
     return NULL;

@@ -6,6 +6,7 @@
 #include "data/data.h"
 #include "train/optimizer.h"
 #include "train/snapshot.h"
+#include "train/time.h"
 
 /* A worker's slot. */
 typedef struct fmi_train_slot {
@@ -25,7 +26,8 @@ struct fm_trainer {
   real *params, *ema, *grad, *state, *packed, *batch_block;
   fmi_batch rows; /* the batch as it came, in the data's units */
   real *xt, *ut, *cond;
-  double *t, *loss, *partial; /* [batch], [batch], [pieces of the gradient's norm] */
+  double *t, *loss, *partial;     /* [batch], [batch], [pieces of the gradient's norm] */
+  double *time_weight, *uniforms; /* [batch], [batch][2] */
   fmi_train_slot *slots;
   size_t n_slots;
   /* counters: with params, ema and state, what a checkpoint holds */
@@ -51,7 +53,8 @@ typedef struct fmi_step {
   size_t n;
   bool pairs, train;
 } fmi_step;
-/* Forward (and backward if train) over n rows; trainer->loss gets each row's squared error / dim. */
+/* Forward (and backward if train) over n rows; trainer->loss gets each row's squared error / dim,
+   times the weight of its time. */
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
 
 /* One update from the rows in trainer->rows. */

@@ -120,6 +120,7 @@ ABOUT(fm_model_net) {
   ck_assert_ptr_null(fm_model_net(NULL));
   ck_assert_ptr_eq(fm_model_net(g.model), g.net);
 }
+ABOUT(fm_model_prior) { ck_assert_ptr_null(fm_model_prior(NULL)); }
 ABOUT(fm_model_path) { ck_assert_ptr_null(fm_model_path(NULL)); }
 ABOUT(fm_model_normaliser) { ck_assert_ptr_null(fm_model_normaliser(NULL)); }
 ABOUT(fm_model_train_steps) { ck_assert_uint_eq(fm_model_train_steps(NULL), 0); }
@@ -154,6 +155,17 @@ ABOUT(fm_model_note) {
 
 /* ---- trainers ------------------------------------------------------------------------------------------ */
 
+static int32_t own_times(void *user, const fm_time_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n; i++) r->t[i] = r->uniforms[2 * i];
+  return 0;
+}
+static int32_t own_weights(void *user, const fm_time_weight_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n; i++) r->weight[i] = 1;
+  return 0;
+}
+
 ABOUT(fm_trainer_create) {
   static float nan_params[N_OUT];
   nan_params[1] = NAN;
@@ -181,6 +193,16 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "ema_decay:", .ema_decay = NAN);
   NO_TRAINER(FM_E_INVALID, "label_dropout:", .label_dropout = 1.5);
   NO_TRAINER(FM_E_INVALID, "label_dropout:", .label_dropout = NAN);
+  NO_TRAINER(FM_E_UNSUPPORTED, "time_sampling:", .time_sampling = 99);
+  NO_TRAINER(FM_E_UNSUPPORTED, "loss_weight:", .loss_weight = 99);
+  NO_TRAINER(FM_E_INVALID, "time_a:", .time_a = .5);
+  NO_TRAINER(FM_E_INVALID, "time_a:", .time_sampling = FM_TIME_MODE, .time_a = 2);
+  NO_TRAINER(FM_E_INVALID, "time_a:", .time_sampling = FM_TIME_MODE, .time_a = NAN);
+  NO_TRAINER(FM_E_INVALID, "time_b:", .time_sampling = FM_TIME_LOGIT_NORMAL, .time_b = -1);
+  NO_TRAINER(FM_E_INVALID, "weight_a:", .weight_a = 1);
+  NO_TRAINER(FM_E_INVALID, "weight_a:", .loss_weight = FM_WEIGHT_MIN_SNR, .weight_a = -1);
+  NO_TRAINER(FM_E_INVALID, "time_sampling:", .time_sampling = FM_TIME_MODE, .time = own_times);
+  NO_TRAINER(FM_E_INVALID, "loss_weight:", .loss_weight = FM_WEIGHT_X1, .weight = own_weights);
 #undef NO_TRAINER
   callback_answer = 3;
   NOT_MADE(fm_trainer, FM_E_CALLBACK, "net:",

@@ -92,6 +92,34 @@ ABOUT(fm_path_create) {
   NOT_MADE(fm_path, FM_E_UNSUPPORTED, "kind:", fm_path_create(g.ctx, UINT32_MAX, &made));
 }
 
+ABOUT(fm_path_create_with) {
+  const double params[3] = {.1, 20, 1}, nan_param[1] = {NAN}, large[1] = {65};
+  NO_CTX_MADE(fm_path, fm_path_create_with(NULL, FM_PATH_VP, params, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_path_create_with(g.ctx, FM_PATH_VP, params, 2, NULL));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "kind:", fm_path_create_with(g.ctx, 9999, params, 2, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "params:", fm_path_create_with(g.ctx, FM_PATH_VP, NULL, 2, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, 3, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_CONDOT, params, 1, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, SIZE_MAX, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, nan_param, 1, &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, large, 1, &made));
+}
+
+ABOUT(fm_path_create_named) {
+  NO_CTX_MADE(fm_path, fm_path_create_named(NULL, "condot", &made));
+  REFUSED(FM_E_INVALID, "out:", fm_path_create_named(g.ctx, "condot", NULL));
+  NOT_MADE(fm_path, FM_E_INVALID, "text:", fm_path_create_named(g.ctx, NULL, &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "path:", fm_path_create_named(g.ctx, "", &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "vp[:beta_min[:beta_max]]", fm_path_create_named(g.ctx, "con", &made));
+  NOT_MADE(fm_path, FM_E_UNSUPPORTED, "'vpx:1'", fm_path_create_named(g.ctx, "vpx:1", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':x'", fm_path_create_named(g.ctx, "poly:x", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':'", fm_path_create_named(g.ctx, "poly:", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "':nan'", fm_path_create_named(g.ctx, "vp:nan", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_named(g.ctx, "poly:2:3", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "path:", fm_path_create_named(g.ctx, "vp:1:1:1:1:1", &made));
+  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_named(g.ctx, "poly:0.5", &made));
+}
+
 ABOUT(fm_path_create_custom) {
   NO_CTX_MADE(fm_path, fm_path_create_custom(NULL, own_path_fn, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_path_create_custom(g.ctx, own_path_fn, NULL, NULL));
@@ -109,6 +137,35 @@ ABOUT(fm_path_kind) {
   ck_assert_uint_eq(fm_path_kind(NULL), 0);
   ck_assert_uint_eq(fm_path_kind(g.path), FM_PATH_CONDOT);
   ck_assert_uint_eq(fm_path_kind(g.own_path), FM_PATH_CUSTOM);
+}
+
+ABOUT(fm_path_name) {
+  ck_assert_ptr_null(fm_path_name(NULL));
+  ck_assert_str_eq(fm_path_name(g.path), "condot");
+  ck_assert_str_eq(fm_path_name(g.own_path), "custom");
+}
+
+ABOUT(fm_path_params) {
+  double params[4] = {7, 7, 7, 7};
+  ck_assert_uint_eq(fm_path_params(NULL, params, 4), 0);
+  ck_assert_uint_eq(fm_path_params(g.own_path, params, 4), 0);
+  ck_assert(params[0] == 7);
+}
+
+ABOUT(fm_path_interval) {
+  double *first = out.f64[0], *last = out.f64[1];
+  NO_CTX(fm_path_interval(NULL, g.path, first, last));
+  REFUSED(FM_E_INVALID, "path:", fm_path_interval(g.ctx, NULL, first, last));
+  REFUSED(FM_E_INVALID, "first:", fm_path_interval(g.ctx, g.path, NULL, last));
+  REFUSED(FM_E_INVALID, "last:", fm_path_interval(g.ctx, g.path, first, NULL));
+}
+
+ABOUT(fm_path_snr_inverse) {
+  NO_CTX(fm_path_snr_inverse(NULL, g.path, 1, &out.scalar));
+  REFUSED(FM_E_INVALID, "path:", fm_path_snr_inverse(g.ctx, NULL, 1, &out.scalar));
+  REFUSED(FM_E_INVALID, "t:", fm_path_snr_inverse(g.ctx, g.path, 1, NULL));
+  REFUSED(FM_E_DOMAIN, "snr:", fm_path_snr_inverse(g.ctx, g.path, -1, &out.scalar));
+  REFUSED(FM_E_DOMAIN, "snr:", fm_path_snr_inverse(g.ctx, g.path, NAN, &out.scalar));
 }
 
 ABOUT(fm_path_coefficients_at) {
@@ -196,10 +253,132 @@ ABOUT(fm_prior_create_rows_f64) {
   NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_prior_create_rows_f64(g.ctx, nan_rows64, N, 2, &made));
 }
 
+ABOUT(fm_prior_create_shuffled_rows) {
+  NO_CTX_MADE(fm_prior, fm_prior_create_shuffled_rows(NULL, rows, N, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_shuffled_rows(g.ctx, rows, N, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "rows:", fm_prior_create_shuffled_rows(g.ctx, NULL, N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_shuffled_rows(g.ctx, rows, 0, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_shuffled_rows(g.ctx, rows, N, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_shuffled_rows(g.ctx, rows, HUGE_N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+           fm_prior_create_shuffled_rows(g.ctx, nan_rows, N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "rows:",
+           fm_prior_create_shuffled_rows(g.ctx, infinite_rows, N, 2, &made));
+}
+
+ABOUT(fm_prior_create_shuffled_rows_f64) {
+  NO_CTX_MADE(fm_prior, fm_prior_create_shuffled_rows_f64(NULL, rows64, N, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_shuffled_rows_f64(g.ctx, rows64, N, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "rows:", fm_prior_create_shuffled_rows_f64(g.ctx, NULL, N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_shuffled_rows_f64(g.ctx, rows64, 0, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_shuffled_rows_f64(g.ctx, rows64, N, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_shuffled_rows_f64(g.ctx, rows64, HUGE_N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+           fm_prior_create_shuffled_rows_f64(g.ctx, nan_rows64, N, 2, &made));
+}
+
+ABOUT(fm_prior_create_uniform) {
+  const double low[2] = {0, 1}, high[2] = {1, 2}, same[2] = {1, 1}, bad[2] = {1, NAN}, far[2] = {-1.7e308, 0};
+  const double away[2] = {1.7e308, 2};
+  NO_CTX_MADE(fm_prior, fm_prior_create_uniform(NULL, low, high, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_uniform(g.ctx, low, high, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "low:", fm_prior_create_uniform(g.ctx, NULL, high, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "high:", fm_prior_create_uniform(g.ctx, low, NULL, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_uniform(g.ctx, low, high, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_uniform(g.ctx, low, high, HUGE_N, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "column 1", fm_prior_create_uniform(g.ctx, low, same, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "high:", fm_prior_create_uniform(g.ctx, low, bad, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "low:", fm_prior_create_uniform(g.ctx, bad, high, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "column 0", fm_prior_create_uniform(g.ctx, far, away, 2, &made));
+}
+
+ABOUT(fm_prior_create_diagonal) {
+  const double ok[2] = {1, 2}, zero[2] = {1, 0}, bad[2] = {1, NAN};
+  NO_CTX_MADE(fm_prior, fm_prior_create_diagonal(NULL, ok, ok, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_diagonal(g.ctx, ok, ok, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "mean:", fm_prior_create_diagonal(g.ctx, NULL, ok, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "deviation:", fm_prior_create_diagonal(g.ctx, ok, NULL, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_diagonal(g.ctx, ok, ok, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "deviation:", fm_prior_create_diagonal(g.ctx, ok, zero, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "mean:", fm_prior_create_diagonal(g.ctx, bad, ok, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "deviation:", fm_prior_create_diagonal(g.ctx, ok, bad, 2, &made));
+}
+
+ABOUT(fm_prior_create_covariance) {
+  const double ok[2] = {1, 2}, c[4] = {2, 1, 1, 2}, flat[4] = {1, 1, 1, 1}, bad[4] = {2, 1, NAN, 2};
+  NO_CTX_MADE(fm_prior, fm_prior_create_covariance(NULL, ok, c, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_covariance(g.ctx, ok, c, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "mean:", fm_prior_create_covariance(g.ctx, NULL, c, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "covariance:", fm_prior_create_covariance(g.ctx, ok, NULL, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "0", fm_prior_create_covariance(g.ctx, ok, c, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_covariance(g.ctx, ok, c, HUGE_N, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "pivot 1", fm_prior_create_covariance(g.ctx, ok, flat, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "row 1, column 0", fm_prior_create_covariance(g.ctx, ok, bad, 2, &made));
+}
+
+ABOUT(fm_prior_create_mixture) {
+  const double w[2] = {1, 2}, m[4] = {0, 1, 2, 3}, d[4] = {1, 1, 1, 1}, no[2] = {0, 0}, less[2] = {2, -1};
+  const double zero[4] = {1, 1, 0, 1}, bad[4] = {1, NAN, 1, 1};
+  NO_CTX_MADE(fm_prior, fm_prior_create_mixture(NULL, w, m, d, 2, 2, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_mixture(g.ctx, w, m, d, 2, 2, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "weights:", fm_prior_create_mixture(g.ctx, NULL, m, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "means:", fm_prior_create_mixture(g.ctx, w, NULL, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "deviations:", fm_prior_create_mixture(g.ctx, w, m, NULL, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_mixture(g.ctx, w, m, d, 0, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_mixture(g.ctx, w, m, d, 2, 0, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_mixture(g.ctx, w, m, d, HUGE_N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "weights:", fm_prior_create_mixture(g.ctx, no, m, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "weights[1]", fm_prior_create_mixture(g.ctx, less, m, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "deviations:", fm_prior_create_mixture(g.ctx, w, m, zero, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "weights:", fm_prior_create_mixture(g.ctx, bad, m, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "means:", fm_prior_create_mixture(g.ctx, w, bad, d, 2, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, "deviations:", fm_prior_create_mixture(g.ctx, w, m, bad, 2, 2, &made));
+}
+
 ABOUT(fm_prior_create_callback) {
   NO_CTX_MADE(fm_prior, fm_prior_create_callback(NULL, own_prior_fn, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_prior_create_callback(g.ctx, own_prior_fn, NULL, NULL));
   NOT_MADE(fm_prior, FM_E_INVALID, "fn:", fm_prior_create_callback(g.ctx, NULL, NULL, &made));
+}
+
+static int32_t own_density(void *user, const fm_log_density_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n; i++) r->log_density[i] = 0;
+  return 0;
+}
+
+ABOUT(fm_prior_create_callback_density) {
+  NO_CTX_MADE(fm_prior, fm_prior_create_callback_density(NULL, own_prior_fn, own_density, NULL, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_create_callback_density(g.ctx, own_prior_fn, own_density, NULL, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID, "fn:",
+           fm_prior_create_callback_density(g.ctx, NULL, own_density, NULL, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID, "log_density:",
+           fm_prior_create_callback_density(g.ctx, own_prior_fn, NULL, NULL, &made));
+}
+
+ABOUT(fm_prior_kind) {
+  ck_assert_uint_eq(fm_prior_kind(NULL), 0);
+  ck_assert_uint_eq(fm_prior_kind(g.prior), FM_PRIOR_ROWS);
+  ck_assert_uint_eq(fm_prior_kind(g.own_prior), FM_PRIOR_CALLBACK);
+}
+
+ABOUT(fm_prior_log_density) {
+  const double low[2] = {0, 0}, high[2] = {1, 1};
+  fm_prior *box = NULL;
+  double *o = out.f64[0];
+  FINE(fm_prior_create_uniform(g.ctx, low, high, 2, &box));
+  NO_CTX(fm_prior_log_density(NULL, g.prior, rows64, N, 2, o));
+  REFUSED(FM_E_INVALID, "prior:", fm_prior_log_density(g.ctx, NULL, rows64, N, 2, o));
+  REFUSED(FM_E_INVALID, "x:", fm_prior_log_density(g.ctx, g.prior, NULL, N, 2, o));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_log_density(g.ctx, g.prior, rows64, N, 2, NULL));
+  REFUSED(FM_E_INVALID, "dim:", fm_prior_log_density(g.ctx, g.prior, rows64, N, 0, o));
+  REFUSED(FM_E_INVALID, "n:", fm_prior_log_density(g.ctx, g.prior, rows64, HUGE_N, 2, o));
+  REFUSED(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_prior_log_density(g.ctx, g.prior, nan_rows64, N, 2, o));
+  REFUSED(FM_E_MISMATCH, "dim:", fm_prior_log_density(g.ctx, box, rows64, N, 3, o));
+  REFUSED(FM_E_UNSUPPORTED, "prior:", fm_prior_log_density(g.ctx, g.wide_prior, rows64, N, 3, o));
+  REFUSED(FM_E_UNSUPPORTED, "prior:", fm_prior_log_density(g.ctx, g.own_prior, rows64, N, 2, o));
+  FINE(fm_prior_log_density(g.ctx, box, NULL, 0, 2, NULL));
+  fm_prior_destroy(box);
 }
 
 ABOUT(fm_prior_destroy) { fm_prior_destroy(NULL); }

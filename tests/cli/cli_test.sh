@@ -76,7 +76,11 @@ expect 2 "'many' is not a whole number" train x.csv -o m --steps many
 expect 2 "0 is less than 1" train x.csv -o m --steps 0
 expect 2 "'-5' is not a whole number" train x.csv -o m --seed -5
 expect 2 "is outside" train x.csv -o m --held-out 1.5
-expect 2 "not one of condot|cosine" train x.csv -o m --path straight
+expect 2 "expected one of condot, cosine" train x.csv -o m --path straight
+expect 2 "expected numbers after 'poly:'" train x.csv -o m --path poly:two
+expect 2 "poly.power: expected 1 to 64" train x.csv -o m --path poly:0.5
+expect 2 "--time: 'late' is not one of uniform" train x.csv -o m --time late
+expect 2 "--time: 'mode:1:2:3' is not one of" train x.csv -o m --time mode:1:2:3
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
 expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
 expect 2 "needs --checkpoint" train x.csv -o m --resume
@@ -107,6 +111,24 @@ check "eight lines" test "$(wc -l <out.csv)" -eq 8
 expect 0 "" sample named.model -n 5 -o points.png -q
 check "a .png" test "$(head -c 4 points.png | tail -c 3)" = PNG
 expect 0 "," sample named.model -n 2 -o - -q
+
+# ---- paths, priors, times ------------------------------------------------------------------------------
+
+for path in cosine:0.1 poly:3 vp vp:0.2:15 linear-vp target-ot:0.1 icfm:0.1 bridge:0.5; do
+  train ring.csv -o path.model --path $path
+  expect 0 "path        ${path%%:*}" info path.model
+  expect 0 "," sample path.model -n 3 -o - -q
+done
+train ring.csv -o time.model --time logit-normal:0.5
+train ring.csv -o time.model --time u-shape
+expect 1 "time_a: expected -1 to 1.75 for mode" train ring.csv -o time.model --time mode:3
+train ring.csv -o prior.model --prior gaussian
+train ring.csv -o prior.model --prior uniform
+train ring.csv -o prior.model --prior ring.csv --path bridge
+expect 0 "," sample prior.model -n 3 -o - -q
+printf "1\n2\n6\n" >one.csv
+expect 1 "one.csv: it has 1 column, the data 2" train ring.csv -o prior.model --prior one.csv
+expect 1 "No such file" train ring.csv -o prior.model --prior missing.npy
 
 # held_out_loss MODEL: as info prints it
 held_out_loss() { "$flowmatch" info "$1" | sed -n 's/.* \([0-9.]*\) on rows held out.*/\1/p'; }

@@ -9,6 +9,7 @@
 typedef fm_status (*scenario_fn)(fm_ctx *ctx);
 
 fm_status scenario_small_handles(fm_ctx *ctx);
+fm_status scenario_priors(fm_ctx *ctx);
 fm_status scenario_nets(fm_ctx *ctx);
 fm_status scenario_custom_net(fm_ctx *ctx);
 fm_status scenario_data(fm_ctx *ctx);

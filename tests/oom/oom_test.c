@@ -37,6 +37,8 @@ fm_trainer_options small_trainer(void) {
   o.batch = N_ROWS;
   o.publish_every = 1;
   o.n_snapshots = 2;
+  o.time_sampling = FM_TIME_U_SHAPE;
+  o.loss_weight = FM_WEIGHT_COSMAP;
   return o;
 }
 
@@ -124,6 +126,7 @@ static const scenario_fn scenarios[] = {
     scenario_files,
     scenario_models,        scenario_model_files, scenario_trainer,  scenario_evaluate,
     scenario_checkpoints,   scenario_solvers,  scenario_samplers,    scenario_fit,
+    scenario_priors,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 

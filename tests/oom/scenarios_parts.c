@@ -23,9 +23,42 @@ static int32_t source(void *user, const fm_prior_request *r) {
   return 0;
 }
 
+static int32_t source_density(void *user, const fm_log_density_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n; i++) r->log_density[i] = -(double)r->dim;
+  return 0;
+}
+
+fm_status scenario_priors(fm_ctx *ctx) {
+  fm_status status;
+  fm_prior *uniform = NULL, *diagonal = NULL, *full = NULL, *mixture = NULL;
+  fm_prior *rows = NULL, *rows64 = NULL, *own = NULL;
+  const double low[2] = {0, 1}, high[2] = {2, 3}, covariance[4] = {2, 1, 1, 2};
+  double density[N_ROWS];
+  MAKE(uniform, fm_prior_create_uniform(ctx, low, high, 2, &uniform));
+  MAKE(diagonal, fm_prior_create_diagonal(ctx, low, high, 2, &diagonal));
+  MAKE(full, fm_prior_create_covariance(ctx, low, covariance, 2, &full));
+  MAKE(mixture, fm_prior_create_mixture(ctx, high, covariance, covariance, 2, 2, &mixture));
+  MAKE(rows, fm_prior_create_shuffled_rows(ctx, rows_f32, N_ROWS, 2, &rows));
+  MAKE(rows64, fm_prior_create_shuffled_rows_f64(ctx, rows_f64, N_ROWS, 2, &rows64));
+  MAKE(own, fm_prior_create_callback_density(ctx, source, source_density, NULL, &own));
+  const fm_prior *known[] = {uniform, diagonal, full, mixture, own};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    FRUGAL(fm_prior_log_density(ctx, known[i], rows_f64, N_ROWS, 2, density));
+end:
+  fm_prior_destroy(uniform);
+  fm_prior_destroy(diagonal);
+  fm_prior_destroy(full);
+  fm_prior_destroy(mixture);
+  fm_prior_destroy(rows);
+  fm_prior_destroy(rows64);
+  fm_prior_destroy(own);
+  return status;
+}
+
 fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_status status;
-  fm_path *path = NULL, *custom = NULL;
+  fm_path *path = NULL, *named = NULL, *custom = NULL;
   fm_prior *gaussian = NULL, *rows = NULL, *rows64 = NULL, *callback = NULL;
   fm_normaliser *fitted = NULL, *fitted64 = NULL, *whole = NULL, *given = NULL;
   fm_optimizer *optimizer = NULL, *defaults = NULL;
@@ -36,6 +69,9 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_ctx_info_init(&info);
   FRUGAL(fm_ctx_get_info(ctx, &info));
   MAKE(path, fm_path_create(ctx, FM_PATH_COSINE, &path));
+  MAKE(named, fm_path_create_named(ctx, "vp:0.2:15", &named));
+  FRUGAL(fm_path_interval(ctx, named, shift, scale));
+  FRUGAL(fm_path_snr_inverse(ctx, named, 1, &norm));
   MAKE(custom, fm_path_create_custom(ctx, straight, NULL, &custom));
   FRUGAL(fm_path_coefficients_at(ctx, custom, .5, &c));
   FRUGAL(fm_path_interpolate(ctx, path, rows_f64, rows_f64, NULL, times, N_ROWS, 2, out, NULL));
@@ -59,6 +95,7 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
     FRUGAL(fm_optimizer_step(ctx, optimizer, 1, rows_f32, 4, params, state, &norm));
 end:
   fm_path_destroy(path);
+  fm_path_destroy(named);
   fm_path_destroy(custom);
   fm_prior_destroy(gaussian);
   fm_prior_destroy(rows);

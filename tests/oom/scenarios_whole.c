@@ -21,6 +21,8 @@ static void destroy_parts(parts *p) {
   fm_data_destroy(p->data);
 }
 
+static const double mixture_deviations[4] = {1, 2, 1, 2};
+
 static fm_status make_parts(fm_ctx *ctx, parts *p) {
   fm_status status;
   const fm_net_options net = small_net(FM_NET_RESMLP);
@@ -28,8 +30,8 @@ static fm_status make_parts(fm_ctx *ctx, parts *p) {
   fm_optimizer_options_init(&optimizer);
   optimizer.n_steps = 2;
   MAKE(p->net, fm_net_create(ctx, 2, n_classes, 1, 2, &net, &p->net));
-  MAKE(p->path, fm_path_create(ctx, FM_PATH_CONDOT, &p->path));
-  MAKE(p->prior, fm_prior_create_rows(ctx, rows_f32, N_ROWS, 2, &p->prior));
+  MAKE(p->path, fm_path_create_named(ctx, "vp:0.2:15", &p->path));
+  MAKE(p->prior, fm_prior_create_mixture(ctx, times + 1, rows_f64, mixture_deviations, 2, 2, &p->prior));
   MAKE(p->normaliser, fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, rows_f32, N_ROWS, 2, &p->normaliser));
   MAKE(p->cond_normaliser, fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, conds, N_ROWS, 2, &p->cond_normaliser));
   MAKE(p->optimizer, fm_optimizer_create(ctx, &optimizer, &p->optimizer));
