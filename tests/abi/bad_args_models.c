@@ -181,6 +181,7 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "ema_decay:", .ema_decay = NAN);
   NO_TRAINER(FM_E_INVALID, "label_dropout:", .label_dropout = 1.5);
   NO_TRAINER(FM_E_INVALID, "label_dropout:", .label_dropout = NAN);
+  NO_TRAINER(FM_E_INVALID, "accumulate:", .accumulate = UINT64_MAX);
 #undef NO_TRAINER
   callback_answer = 3;
   NOT_MADE(fm_trainer, FM_E_CALLBACK, "net:",
