@@ -345,21 +345,21 @@ FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params,
 
 /* Update rules, with the defaults of learning_rate, beta1, beta2. */
 #define FM_OPTIMIZER_ADAMW 1u    /* 1e-3, 0.9, 0.999. Loshchilov & Hutter 2019; weight_decay 0 is Adam */
-#define FM_OPTIMIZER_SGD 2u      /* 1e-2, 0.9 (momentum), -. Gradient descent with momentum */
+#define FM_OPTIMIZER_SGD 2u      /* 1e-2, 0.9 (the momentum), -. Gradient descent with momentum */
 #define FM_OPTIMIZER_NESTEROV 3u /* the same with Nesterov's momentum */
 #define FM_OPTIMIZER_LION 4u     /* 1e-4, 0.9, 0.99. Signs of averages (Chen et al. 2023) */
-#define FM_OPTIMIZER_MUON 5u     /* 1e-3, 0.95 (momentum), 0.95. Weight matrices: momentum made orthogonal (Jordan
-                                    et al. 2024) and scaled as an AdamW step is (Liu et al. 2025). The rest, which
-                                    is vectors, embeddings and the matrices that make the output: AdamW with 0.9
-                                    and beta2. Nets of the caller's own are one vector */
+#define FM_OPTIMIZER_MUON 5u     /* 1e-3, 0.95 (the momentum), 0.95. Weight matrices take a momentum that is
+                                    made orthogonal (Jordan et al. 2024), scaled like a step of AdamW (Liu et
+                                    al. 2025). The rest takes AdamW with 0.9 and beta2: vectors, embeddings,
+                                    the matrices that make the output; all of a caller's own net */
 
 /* Schedules. All begin with a linear warm-up; n_steps is where they end, and the rate stays there. */
 #define FM_SCHEDULE_COSINE 1u   /* half a cosine to final_fraction of the rate */
 #define FM_SCHEDULE_CONSTANT 2u
 #define FM_SCHEDULE_LINEAR 3u   /* a straight line to final_fraction of the rate */
-#define FM_SCHEDULE_PLATEAU 4u  /* constant, times plateau_factor whenever plateau_patience evaluations of
-                                   fm_trainer_run_validated in a row brought no lower held-out loss. Without such
-                                   evaluations it is FM_SCHEDULE_CONSTANT */
+#define FM_SCHEDULE_PLATEAU 4u  /* constant, times plateau_factor whenever plateau_patience evaluations in a
+                                   row brought no lower held-out loss. Evaluations are those of
+                                   fm_trainer_run_validated; it stays constant without */
 
 typedef struct fm_optimizer_options {
   uint64_t struct_size;
@@ -368,12 +368,12 @@ typedef struct fm_optimizer_options {
   double learning_rate;  /* 0: the rule's */
   double beta1, beta2;   /* below 1; 0: the rule's; negative: none. What a rule doesn't have is ignored */
   double epsilon;        /* AdamW's; 0: 1e-8 */
-  double weight_decay;   /* 0: none. Decoupled in every rule: each parameter shrinks by the share rate * decay */
+  double weight_decay;   /* 0: none. Decoupled in every rule: parameters shrink by the share rate * decay */
   double clip_norm;      /* bound on the gradient's 2-norm; 0: 1; negative: no clipping */
   double final_fraction; /* the rate at the end as a fraction; 0: 0.01; negative: 0 */
   int64_t warmup_steps;  /* 0: min(n_steps / 10, 500); negative: none */
   uint64_t n_steps;      /* length of the schedule; 0: 5000 */
-  double plateau_factor; /* FM_SCHEDULE_PLATEAU: below 1; 0: 0.5 */
+  double plateau_factor;     /* FM_SCHEDULE_PLATEAU: below 1; 0: 0.5 */
   uint64_t plateau_patience; /* evaluations; 0: 5 */
 } fm_optimizer_options;
 
@@ -384,13 +384,13 @@ FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_p
 /* The rate of the given step, counted from 1; what evaluations make of a plateau's rate is not in it. */
 FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
 /* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
-   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. Rules that need to
-   know what is a matrix (FM_OPTIMIZER_MUON) are FM_E_UNSUPPORTED: fm_optimizer_step_net. */
+   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed.
+   FM_OPTIMIZER_MUON has to know what is a matrix: FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
 FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
                                    const float *grad, size_t n_params, float *params, float *state,
                                    double *grad_norm);
-/* The same with any rule for the parameters of net: params, grad [fm_net_n_params]. For FM_OPTIMIZER_MUON it
-   allocates a workspace for the call. */
+/* The same for the parameters of a net, with any rule: params, grad [fm_net_n_params]. FM_OPTIMIZER_MUON
+   allocates its workspace for the call (in a trainer it has one). */
 FM_API fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net,
                                        uint64_t step, const float *grad, float *params, float *state,
                                        double *grad_norm);
@@ -482,9 +482,10 @@ typedef struct fm_progress {
 } fm_progress;
 typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
 
-/* The place for a distributed sum: between the gradient and the update, once per update. grad [n] holds the sum over this
-   process's rows (of all its micro-batches) of weight * gradient, *weight the sum of the weights, *loss the weighted loss sum. Replace
-   all three by the sums over all processes. Every process must call with the same step. */
+/* The place for a distributed sum: between the gradient and the update, once an update. grad [n] holds the
+   sum over this process's rows, those of all its micro-batches, of weight * gradient, *weight the sum of the
+   weights, *loss the weighted loss sum. Replace all three by the sums over all processes. Every process must
+   call with the same step. */
 typedef struct fm_reduction {
   uint64_t struct_size;
   uint64_t step;
@@ -520,9 +521,10 @@ FM_API void fm_trainer_destroy(fm_trainer *trainer);
 /* One step on the caller's rows, in the data's units: x1 [n][dim]; x0 [n][dim] pairs or NULL; labels, cond,
    weights or NULL; 1 <= n <= batch. Writes the loss to *loss unless NULL. On FM_E_NONFINITE nothing was
    updated.
-   With options.accumulate = k every call brings a micro-batch, and every k-th makes the update, from the weighted
-   mean gradient over the rows of all k; *loss is the call's own. A call that fails brought nothing: the
-   micro-batches before it still wait, and the next call takes its place. */
+   With options.accumulate = k every call brings a micro-batch, and every k-th makes the update, from the
+   weighted mean gradient over the rows of all k; *loss is that of the call's own rows, 0 if they have no
+   weight. A call that fails has brought nothing: the micro-batches before it still wait, and the next call
+   takes its place. */
 FM_API fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0,
                                  const int32_t *labels, const float *cond, const float *weights, size_t n,
                                  double *loss);

@@ -56,7 +56,8 @@ static const option options[] = {
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, INFINITY, "training steps (" AS_TEXT(DEFAULT_STEPS) ")"},
     {OPTION_COUNT, 0, "batch", "N", AT(batch), 1, 1e6, "rows in a step (" AS_TEXT(DEFAULT_BATCH) ")"},
     {OPTION_REAL, 0, "lr", "X", AT(rate), 1e-12, 1e3,
-     "learning rate, reached by a warm-up and left along the schedule (0.001; sgd, nesterov 0.01; lion 0.0001)"},
+     "learning rate, reached by a warm-up and left along the schedule (0.001; sgd, nesterov 0.01; lion "
+     "0.0001)"},
     {OPTION_CHOICE, 0, "optimizer", "adamw|sgd|nesterov|lion|muon", AT(optimizer), 0, 0,
      "how weights follow gradients (adamw)"},
     {OPTION_CHOICE, 0, "schedule", "cosine|constant|linear|plateau", AT(schedule), 0, 0,

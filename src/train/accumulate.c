@@ -1,5 +1,5 @@
-/* accumulate.c - the gradients of several micro-batches, summed before one update. A micro-batch is added only once
-   it is known to be finite, so that one that fails leaves the others as they were. */
+/* accumulate.c - the gradients of several micro-batches, summed before one update. A micro-batch is added
+   once it is known to be finite, so that one that fails leaves the others as they were. */
 #include "train/trainer.h"
 
 #include <math.h>

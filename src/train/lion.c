@@ -1,5 +1,5 @@
-/* lion.c - Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2): every weight
-   moves by the rate, along the sign of an average of gradients,
+/* lion.c - Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2): every
+   weight moves by the rate, along the sign of an average of gradients,
 
      p -= rate (sign(beta1 m + (1 - beta1) g) + decay p),    m = beta2 m + (1 - beta2) g.
 

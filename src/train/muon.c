@@ -1,12 +1,13 @@
-/* muon.c - Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"): the momentum of a
-   weight matrix is replaced by the nearest matrix of orthonormal rows or columns, nearly, by five Newton-Schulz
-   iterations. Its step is scaled by 0.2 sqrt(max(rows, columns)) (Liu et al. 2025, "Muon is Scalable for LLM
-   Training", eq. 4), the size of an AdamW step, so that one rate serves both. Everything else (biases, embeddings,
-   the matrices of the output: fmi_optimizer_is_matrix) has AdamW with first moments 0.9 and second ones beta2.
+/* muon.c - Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"): the momentum
+   of a weight matrix is replaced by the nearest matrix of orthonormal rows or columns, nearly, by five
+   Newton-Schulz iterations. Its step is scaled by 0.2 sqrt(max(rows, columns)) (Liu et al. 2025, "Muon is
+   Scalable for LLM Training"), which gives it the size of AdamW's, so that one rate serves both:
 
      b = momentum b + g,    p -= rate (0.2 sqrt(max(rows, columns)) NS(g + momentum b) + decay p)
 
-   Momentum is beta1. State: b or AdamW's first moments, then AdamW's second moments (unused in matrices). */
+   Everything else (biases, embeddings, the matrices of the output: fmi_optimizer_is_matrix) has AdamW with
+   first moments of 0.9 and second ones of beta2. Momentum is beta1. State: b or AdamW's first moments, then
+   AdamW's second moments, which matrices leave unused. */
 #include "train/optimizer.h"
 
 #include <math.h>

@@ -18,7 +18,7 @@ typedef struct fmi_update {
   void *scratch; /* fmi_optimizer_scratch bytes, 64-byte aligned */
 } fmi_update;
 
-/* An update rule: one file, or a block of one, and one line in optimizer_list.def. Decay is decoupled in each. */
+/* An update rule: one file or a block of one, and one line in optimizer_list.def. Decay is decoupled. */
 typedef struct fmi_rule {
   uint32_t kind;
   const char *name;
@@ -26,7 +26,8 @@ typedef struct fmi_rule {
   size_t state_per_param;
   /* Any piece, element by element. */
   void (*update)(const fmi_update *u);
-  /* NULL, or the rule of whole weight matrices [rows][columns]: fmi_optimizer_is_matrix. Each is one worker's. */
+  /* NULL, or the rule of whole weight matrices [rows][columns]: fmi_optimizer_is_matrix. Each is taken by one
+     worker, so that bits don't depend on threads. */
   void (*update_matrix)(const fmi_update *u, size_t rows, size_t columns);
   size_t (*matrix_scratch)(size_t rows, size_t columns); /* bytes; with update_matrix */
 } fmi_rule;
@@ -57,8 +58,8 @@ double fmi_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
 /* The factor that bounds a gradient of this norm. */
 double fmi_optimizer_clip(const fm_optimizer *optimizer, double norm);
 
-/* Whether the rule takes the node's weights as a whole: matrices of two rows and columns or more, but those that
-   make the net's output. */
+/* Whether the rule takes the node's weights as a whole: matrices of two rows and columns or more, but not
+   those that make the net's output. */
 bool fmi_optimizer_is_matrix(const fm_optimizer *optimizer, const fmi_node *node);
 /* Bytes that updating any node of the net needs. */
 size_t fmi_optimizer_scratch(const fm_optimizer *optimizer, const fm_net *net);

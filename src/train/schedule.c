@@ -1,5 +1,5 @@
-/* schedule.c - how the learning rate falls after its warm-up: one block each. `along` goes from 0 at the end of
-   the warm-up to 1 at the schedule's last step; the result is the rate's share. */
+/* schedule.c - how the learning rate falls after its warm-up: one block each. `along` goes from 0 at the end
+   of the warm-up to 1 at the schedule's last step; the result is the rate's share. */
 #include "train/optimizer.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* sgd.c - stochastic gradient descent with momentum (Polyak 1964), and with Nesterov's, in the form of Sutskever
-   et al. 2013 that evaluates the gradient at the weights themselves:
+/* sgd.c - stochastic gradient descent with momentum (Polyak 1964), and with Nesterov's in the form that takes
+   the gradient at the weights themselves (Bengio et al. 2013, "Advances in Optimizing Recurrent Networks"):
 
      b = momentum b + g,    p -= rate b    or    p -= rate (g + momentum b)
 

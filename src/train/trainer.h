@@ -67,13 +67,15 @@ typedef struct fmi_step {
 /* Forward (and backward if train) over n rows; trainer->loss gets each row's squared error / dim. */
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
 
-/* One micro-batch, from the rows in trainer->rows: the options' accumulate-th makes an update. The loss is its own. */
+/* One micro-batch, from the rows in trainer->rows: every options.accumulate-th makes an update. The loss is
+   that of its own rows, or over all processes where each batch is an update. */
 fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *trainer, size_t n, bool pairs, double *loss,
                            fmi_error *err);
 /* The 2-norm of trainer->grad as it is; infinite or NaN if one of its numbers is. */
 fm_status fmi_trainer_gradient_norm(const fmi_runtime *rt, fm_trainer *trainer, double *norm, fmi_error *err);
 /* Adds trainer->grad, with its sums of weights and weighted losses, to what waits for an update. */
-fm_status fmi_pending_keep(const fmi_runtime *rt, fm_trainer *trainer, double weight, double loss, fmi_error *err);
+fm_status fmi_pending_keep(const fmi_runtime *rt, fm_trainer *trainer, double weight, double loss,
+                           fmi_error *err);
 /* Adds what waits to trainer->grad, *weight and *loss. */
 fm_status fmi_pending_join(const fmi_runtime *rt, fm_trainer *trainer, double *weight, double *loss,
                            fmi_error *err);

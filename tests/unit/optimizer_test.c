@@ -88,7 +88,8 @@ START_TEST(a_quadratic_is_minimised) {
       if (step == 1) first = last;
       update(&s, step);
     }
-    ck_assert_msg(first > .5 && last < 1e-3 * first, "%s: from %g to %g", s.optimizer->rule->name, first, last);
+    ck_assert_msg(first > .5 && last < 1e-3 * first, "%s: from %g to %g", s.optimizer->rule->name, first,
+                  last);
     free_subject(&s);
   }
 }
@@ -117,9 +118,9 @@ END_TEST
 
 static kit kit_of_rule(fm_ctx *ctx, int rule, uint32_t net, double rates, uint64_t n_steps) {
   const fmi_rule *r = fmi_rule_list[rule];
-  return new_kit_with(ctx, &p, (fm_net_options){.kind = net}, (fm_trainer_options){.ema_decay = .9},
-                      (fm_optimizer_options){
-                          .kind = r->kind, .learning_rate = rates * r->learning_rate, .n_steps = n_steps});
+  return new_kit_with(
+      ctx, &p, (fm_net_options){.kind = net}, (fm_trainer_options){.ema_decay = .9},
+      (fm_optimizer_options){.kind = r->kind, .learning_rate = rates * r->learning_rate, .n_steps = n_steps});
 }
 
 /* At ten times its rate, for there are few steps. */
@@ -131,7 +132,8 @@ START_TEST(a_problem_is_learned) {
   OK(fm_trainer_evaluate(ctx, k.trainer, k.data, 4, 0, &before));
   OK(fm_trainer_run(ctx, k.trainer, k.data, 0));
   OK(fm_trainer_evaluate(ctx, k.trainer, k.data, 4, 0, &after));
-  ck_assert_msg(after < (quick() ? 0.95 : 0.5) * before, "%s: from %g to %g", fmi_rule_list[_i]->name, before, after);
+  ck_assert_msg(after < (quick() ? 0.95 : 0.5) * before, "%s: from %g to %g", fmi_rule_list[_i]->name, before,
+                after);
   free_kit(&k);
   fm_ctx_destroy(ctx);
 }
@@ -266,7 +268,8 @@ START_TEST(updates_of_matrices_are_nearly_orthogonal) {
           for (size_t j = 0; j < columns; j++)
             value -= u[i * m + k] * (double)s.params[i * columns + j] / scale * v[j * m + l];
         CLOSE(value, k == l ? iterated(start) : 0, IS_DOUBLE ? 1e-7 : 1e-4);
-        if (k == l && start > 0.005) ck_assert_msg(value > 0.65 && value < 1.25, "%g becomes %g", start, value);
+        if (k == l && start > 0.005)
+          ck_assert_msg(value > 0.65 && value < 1.25, "%g becomes %g", start, value);
       }
     free(u), free(v);
     free_subject(&s);
@@ -320,7 +323,8 @@ START_TEST(muon_takes_the_matrices_of_hidden_layers) {
     OK(fm_trainer_run(ctx, k.trainer, k.data, 2));
     for (size_t j = 0; j < k.net->n_tensors; j++) {
       const char *name = k.net->tensors[j].name;
-      size_t first = k.net->tensors[j].offset, end = j + 1 < k.net->n_tensors ? k.net->tensors[j + 1].offset : n;
+      size_t first = k.net->tensors[j].offset,
+             end = j + 1 < k.net->n_tensors ? k.net->tensors[j + 1].offset : n;
       double square = 0;
       bool matrix = false;
       for (size_t q = first; q < end; q++) square += fabs((double)k.trainer->state[n + q]);

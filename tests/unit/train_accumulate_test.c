@@ -1,5 +1,5 @@
-/* train_accumulate_test.c - micro-batches: they train as one batch, a failing one is as if it had never come, and
-   training goes on bit-equal from between two of them. */
+/* train_accumulate_test.c - micro-batches: they train as one batch, a failing one is as if it had never come,
+   and training goes on bit-equal from between two of them. */
 #include "train_fixture.h"
 
 enum { PARTS = 3, PART = 35, WHOLE = PARTS * PART };
@@ -45,7 +45,8 @@ START_TEST(parts_train_as_one_batch) {
           (IS_DOUBLE ? 1e-12 : 1e-5) * whole.trainer->grad_norm);
     OK(fm_trainer_get_gradient(ctx, parts.trainer, grad[0]));
     OK(fm_trainer_get_gradient(ctx, whole.trainer, grad[1]));
-    for (size_t i = 0; i < n; i++) CLOSE((double)grad[0][i], (double)grad[1][i], 1e-5 * whole.trainer->grad_norm);
+    for (size_t i = 0; i < n; i++)
+      CLOSE((double)grad[0][i], (double)grad[1][i], 1e-5 * whole.trainer->grad_norm);
     all_close(parts.trainer->params, whole.trainer->params, n, IS_DOUBLE ? 1e-13 : 1e-6, "params");
     all_close(parts.trainer->ema, whole.trainer->ema, n, IS_DOUBLE ? 1e-13 : 1e-6, "ema");
   }
@@ -167,7 +168,7 @@ START_TEST(sums_over_processes_come_once_an_update) {
   s.answer = 0;
   step_both(&a, &b, 2 * PART);
   double weight = 0;
-  for (size_t i = 0; i < PART; i++) weight += PARTS * (double)p.weights[i]; /* step_both gives all the first */
+  for (size_t i = 0; i < PART; i++) weight += PARTS * (double)p.weights[i]; /* as step_both */
   CLOSE(s.weight, weight, 1e-12 * weight);
   ck_assert(s.calls == 2 && fm_trainer_steps(a.trainer) == 1);
   free_kit(&a), free_kit(&b);

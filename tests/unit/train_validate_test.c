@@ -18,8 +18,8 @@ static fm_data *rows_of(fm_ctx *ctx, const problem *from, size_t n) {
 }
 
 static trial new_trial_with(fm_ctx *ctx, fm_optimizer_options optimizer) {
-  trial t = {.kit = new_kit_with(ctx, &p, (fm_net_options){.width = 48}, (fm_trainer_options){.ema_decay = .9},
-                                 optimizer)};
+  const fm_net_options net = {.width = 48};
+  trial t = {.kit = new_kit_with(ctx, &p, net, (fm_trainer_options){.ema_decay = .9}, optimizer)};
   t.few = rows_of(ctx, &p, FEW);
   t.held_out = rows_of(ctx, &others, ROWS);
   return t;
