@@ -109,16 +109,21 @@ static fm_status check_tensors(const fmi_safetensors *st, const state *s, fmi_er
 static fm_status check_numbers(const fmi_safetensors *st, const fm_trainer *t, bool pending, fmi_error *err) {
   const uint64_t *counters = fmi_safetensors_tensor(st, "counters")->data;
   const double *numbers = fmi_safetensors_tensor(st, "numbers")->data;
-  if (!(numbers[3] >= 0 && numbers[3] <= 1))
+  for (size_t i = 0; i < NUMBERS; i++)
+    if (!isfinite(numbers[i]))
+      return fmi_fail(err, FM_E_NONFINITE, "tensor 'numbers': expected finite numbers, found %g at %zu",
+                      numbers[i], i);
+  if (numbers[3] < 0 || numbers[3] > 1)
     return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a rate's factor from 0 to 1, found %g",
                     numbers[3]);
   if (counters[5] >= t->options.accumulate || pending != (counters[5] > 0))
-    return fmi_fail(err, FM_E_FORMAT, "tensor 'counters': expected %s %llu micro-batches, found %llu",
-                    pending ? "1 or more and below" : "none of", (unsigned long long)t->options.accumulate,
-                    (unsigned long long)counters[5]);
-  if (!(numbers[4] >= 0 && isfinite(numbers[4]) && isfinite(numbers[5])))
-    return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected finite sums of micro-batches, found %g, %g",
-                    numbers[4], numbers[5]);
+    return fmi_fail(err, FM_E_FORMAT,
+                    "tensor 'counters': expected fewer than %llu waiting micro-batches, and tensor 'pending' if "
+                    "there are any, found %llu",
+                    (unsigned long long)t->options.accumulate, (unsigned long long)counters[5]);
+  if (numbers[4] < 0)
+    return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a sum of weights of 0 or more, found %g",
+                    numbers[4]);
   return FM_OK;
 }
 
