@@ -430,36 +430,58 @@ FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params,
 
 /* ---- Optimisers -------------------------------------------------------------------------------- */
 
-#define FM_OPTIMIZER_ADAMW 1u   /* Loshchilov & Hutter 2019; weight_decay 0 is Adam */
-#define FM_SCHEDULE_COSINE 1u   /* linear warm-up, then half a cosine to final_fraction of the rate */
-#define FM_SCHEDULE_CONSTANT 2u /* linear warm-up, then constant */
+/* Update rules, with the defaults of learning_rate, beta1, beta2. */
+#define FM_OPTIMIZER_ADAMW 1u    /* 1e-3, 0.9, 0.999. Loshchilov & Hutter 2019; weight_decay 0 is Adam */
+#define FM_OPTIMIZER_SGD 2u      /* 1e-2, 0.9 (the momentum), -. Gradient descent with momentum */
+#define FM_OPTIMIZER_NESTEROV 3u /* the same with Nesterov's momentum */
+#define FM_OPTIMIZER_LION 4u     /* 1e-4, 0.9, 0.99. Signs of averages (Chen et al. 2023) */
+#define FM_OPTIMIZER_MUON 5u     /* 1e-3, 0.95 (the momentum), 0.95. Weight matrices take a momentum that is
+                                    made orthogonal (Jordan et al. 2024), scaled like a step of AdamW (Liu et
+                                    al. 2025). The rest takes AdamW with 0.9 and beta2: vectors, embeddings,
+                                    the matrices that make the output; all of a caller's own net */
+
+/* Schedules. All begin with a linear warm-up; n_steps is where they end, and the rate stays there. */
+#define FM_SCHEDULE_COSINE 1u   /* half a cosine to final_fraction of the rate */
+#define FM_SCHEDULE_CONSTANT 2u
+#define FM_SCHEDULE_LINEAR 3u   /* a straight line to final_fraction of the rate */
+#define FM_SCHEDULE_PLATEAU 4u  /* constant, times plateau_factor whenever plateau_patience evaluations in a
+                                   row brought no lower held-out loss. Evaluations are those of
+                                   fm_trainer_run_validated; it stays constant without */
 
 typedef struct fm_optimizer_options {
   uint64_t struct_size;
   uint32_t kind;         /* FM_OPTIMIZER_...; 0: AdamW */
   uint32_t schedule;     /* FM_SCHEDULE_...; 0: cosine */
-  double learning_rate;  /* 0: 1e-3 */
-  double beta1, beta2;   /* 0: 0.9 and 0.999; beta2 may be negative: none. beta1 likewise */
-  double epsilon;        /* 0: 1e-8 */
-  double weight_decay;   /* 0: none. Applied to every parameter, decoupled */
+  double learning_rate;  /* 0: the rule's */
+  double beta1, beta2;   /* below 1; 0: the rule's; negative: none. What a rule doesn't have is ignored */
+  double epsilon;        /* AdamW's; 0: 1e-8 */
+  double weight_decay;   /* 0: none. Decoupled in every rule: parameters shrink by the share rate * decay */
   double clip_norm;      /* bound on the gradient's 2-norm; 0: 1; negative: no clipping */
   double final_fraction; /* the rate at the end as a fraction; 0: 0.01; negative: 0 */
   int64_t warmup_steps;  /* 0: min(n_steps / 10, 500); negative: none */
   uint64_t n_steps;      /* length of the schedule; 0: 5000 */
+  double plateau_factor;     /* FM_SCHEDULE_PLATEAU: below 1; 0: 0.5 */
+  uint64_t plateau_patience; /* evaluations; 0: 5 */
 } fm_optimizer_options;
 
 FM_API fm_status fm_optimizer_create(fm_ctx *ctx, const fm_optimizer_options *options, fm_optimizer **out);
 FM_API void fm_optimizer_destroy(fm_optimizer *optimizer);
 /* The length of the state block for n_params parameters, in floats. Start it at zero. */
 FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_params);
-/* The rate of the given step, counted from 1. */
+/* The rate of the given step, counted from 1; what evaluations make of a plateau's rate is not in it. */
 FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
 /* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
    gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. A non-finite
-   number in grad, params or state is named by array and index. */
+   number in grad, params or state is named by array and index. FM_OPTIMIZER_MUON has to know what is a matrix:
+   FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
 FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
                                    const float *grad, size_t n_params, float *params, float *state,
                                    double *grad_norm);
+/* The same for the parameters of a net, with any rule: params, grad [fm_net_n_params]. FM_OPTIMIZER_MUON
+   allocates its workspace for the call (in a trainer it has one). */
+FM_API fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net,
+                                       uint64_t step, const float *grad, float *params, float *state,
+                                       double *grad_norm);
 
 /* ---- Data -------------------------------------------------------------------------------------- */
 
@@ -599,21 +621,22 @@ FM_API uint64_t fm_model_train_steps(const fm_model *model);
 
 typedef struct fm_progress {
   uint64_t struct_size;
-  uint64_t step;    /* steps done */
+  uint64_t step;    /* steps done: updates */
   uint64_t n_steps; /* steps in all */
   uint64_t n_rows;  /* rows seen */
   double loss;      /* of this step: weighted mean of w(t) ||v - u||^2 / dim */
   double mean_loss; /* running mean over about 100 steps */
-  double learning_rate;
+  double learning_rate; /* of this step, with what evaluations made of it (FM_SCHEDULE_PLATEAU) */
   double grad_norm; /* before clipping */
   double seconds;   /* since this call began */
   double held_out_loss; /* the latest, by fm_trainer_run_validated; 0 before the first */
 } fm_progress;
 typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
 
-/* The place for a distributed sum: between the gradient and the update. grad [n] holds the sum over this
-   process's rows of weight * gradient, *weight the sum of the weights, *loss the weighted loss sum. Replace
-   all three by the sums over all processes. Every process must call with the same step. */
+/* The place for a distributed sum: between the gradient and the update, once an update. grad [n] holds the
+   sum over this process's rows, those of all its micro-batches, of weight * gradient, *weight the sum of the
+   weights, *loss the weighted loss sum. Replace all three by the sums over all processes. Every process must
+   call with the same step. */
 typedef struct fm_reduction {
   uint64_t struct_size;
   uint64_t step;
@@ -681,6 +704,7 @@ typedef struct fm_trainer_options {
   void *time_user;
   fm_time_weight_fn weight; /* instead of loss_weight, which is 0 then */
   void *weight_user;
+  uint64_t accumulate; /* batches summed for one update, for batches larger than memory; 0: 1 */
 } fm_trainer_options;
 
 /* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
@@ -692,7 +716,11 @@ FM_API fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path
 FM_API void fm_trainer_destroy(fm_trainer *trainer);
 /* One step on the caller's rows, in the data's units: x1 [n][dim]; x0 [n][dim] pairs or NULL; labels, cond,
    weights or NULL; 1 <= n <= batch. Writes the loss to *loss unless NULL. On FM_E_NONFINITE nothing was
-   updated. */
+   updated.
+   With options.accumulate = k every call brings a micro-batch, and every k-th makes the update, from the
+   weighted mean gradient over the rows of all k; *loss is that of the call's own rows, 0 if they have no
+   weight. A call that fails has brought nothing: the micro-batches before it still wait, and the next call
+   takes its place. */
 FM_API fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0,
                                  const int32_t *labels, const float *cond, const float *weights, size_t n,
                                  double *loss);
@@ -700,7 +728,8 @@ FM_API fm_status fm_trainer_step_f64(fm_ctx *ctx, fm_trainer *trainer, const dou
                                      const int32_t *labels, const float *cond, const float *weights,
                                      size_t n, double *loss);
 /* Trains on data until n_steps steps have been done in the trainer's life (0: the optimiser's n_steps), so
-   that a resumed run goes on and stops where the whole one would. */
+   that a resumed run goes on and stops where the whole one would. A step is an update: it takes
+   options.accumulate batches, and the loss and the callbacks are about all of them. */
 FM_API fm_status fm_trainer_run(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t n_steps);
 /* How held-out rows decide when training ends. */
 typedef struct fm_validation_options {
@@ -731,7 +760,7 @@ FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_
                                    uint64_t n, double *loss);
 FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
 /* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
-   step was done or the last one failed. */
+   step was done, the last one failed, or micro-batches came since. */
 FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
 /* Makes the present weights the latest snapshot. If every block is held by somebody it skips, counts
    (fm_trainer_skipped) and returns FM_OK. Allocates nothing. */
@@ -742,7 +771,8 @@ FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer);
 FM_API fm_status fm_trainer_latest(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
 /* A model of the present weights, allocated, independent of the trainer. */
 FM_API fm_status fm_trainer_model(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
-/* A checkpoint holds all that training needs to go on bit-equal: weights, average, moments, counters. Load
+/* A checkpoint holds all that training needs to go on bit-equal: weights, average, moments, counters, and
+   micro-batches that wait for their update. Load
    into a trainer made with the same net, optimiser and options (FM_E_MISMATCH names what differs). */
 FM_API fm_status fm_trainer_save(fm_ctx *ctx, const fm_trainer *trainer, const char *file);
 FM_API fm_status fm_trainer_load(fm_ctx *ctx, fm_trainer *trainer, const char *file);

@@ -27,6 +27,12 @@ fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t
   REQUIRE_CTX();
   return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "optimizer: takes float, this is the double build for tests");
 }
+
+fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net, uint64_t step,
+                                const float *grad, float *params, float *state, double *grad_norm) {
+  (void)net;
+  return fm_optimizer_step(ctx, optimizer, step, grad, 0, params, state, grad_norm);
+}
 #else
 /* The sum of squares shows what isn't finite at once: that of finite floats can't overflow double. */
 static fm_status check_finite(fm_ctx *ctx, const char *name, const float *x, size_t n, double *squares) {
@@ -38,10 +44,9 @@ static fm_status check_finite(fm_ctx *ctx, const char *name, const float *x, siz
                   (double)x[i], i);
 }
 
-fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step, const float *grad,
-                            size_t n_params, float *params, float *state, double *grad_norm) {
-  REQUIRE_CTX();
-  REQUIRE_POINTER(optimizer);
+/* net: NULL, or whose parameters they are. */
+static fm_status update(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net, uint64_t step,
+                        const float *grad, size_t n_params, float *params, float *state, double *grad_norm) {
   REQUIRE(step >= 1, "step: expected 1 or more, found 0");
   REQUIRE_ARRAY(grad, n_params);
   REQUIRE_ARRAY(params, n_params);
@@ -62,8 +67,34 @@ fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t
                   .grad = grad,
                   .params = params,
                   .state = state};
-  optimizer->rule->update(&u);
+  if (net && optimizer->rule->update_matrix) {
+    u.scratch = fmi_alloc(ctx->memory, 1, fmi_optimizer_scratch(optimizer, net), &ctx->err);
+    if (u.scratch == NULL) return FM_E_NOMEM;
+    for (size_t i = 0; i < net->n_nodes; i++) fmi_optimizer_update_node(optimizer, &net->nodes[i], u);
+    fmi_free(ctx->memory, u.scratch);
+  } else {
+    optimizer->rule->update(&u);
+  }
   if (grad_norm) *grad_norm = norm;
   return FM_OK;
+}
+
+fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step, const float *grad,
+                            size_t n_params, float *params, float *state, double *grad_norm) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(optimizer);
+  if (optimizer->rule->update_matrix)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "optimizer: '%s' needs to know which parameters are matrices; call fm_optimizer_step_net",
+                    optimizer->rule->name);
+  return update(ctx, optimizer, NULL, step, grad, n_params, params, state, grad_norm);
+}
+
+fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net, uint64_t step,
+                                const float *grad, float *params, float *state, double *grad_norm) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(optimizer);
+  REQUIRE_POINTER(net);
+  return update(ctx, optimizer, net, step, grad, net->n_params, params, state, grad_norm);
 }
 #endif

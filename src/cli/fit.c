@@ -26,6 +26,7 @@ static fm_trainer_options trainer_options(fit *f) {
   fm_trainer_options_init(&options);
   options.seed = o->seed;
   options.batch = o->batch;
+  options.accumulate = o->accumulate;
   options.ema_decay = o->ema > 0 ? o->ema : -1;
   options.label_dropout = o->label_dropout > 0 ? o->label_dropout : -1;
   options.n_snapshots = 2;
@@ -42,17 +43,13 @@ static fm_status create_trainer(fit *f, const dataset *d, const fm_prior *prior)
   const fit_options *o = f->options;
   fm_normaliser *normaliser = NULL, *cond_normaliser = NULL;
   fm_optimizer *optimizer = NULL;
-  fm_optimizer_options optimizer_options;
-  fm_optimizer_options_init(&optimizer_options);
-  optimizer_options.learning_rate = o->learning_rate;
-  optimizer_options.n_steps = o->steps;
   fm_trainer_options options = trainer_options(f);
 
   fm_status status =
       fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
   if (status == FM_OK && d->cond.values)
     status = fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &cond_normaliser);
-  if (status == FM_OK) status = fm_optimizer_create(f->ctx, &optimizer_options, &optimizer);
+  if (status == FM_OK) status = fm_optimizer_create(f->ctx, &o->optimizer, &optimizer);
   if (status == FM_OK)
     status = fm_trainer_create(f->ctx, f->net, o->path, prior, normaliser, cond_normaliser, optimizer, NULL,
                                &options, &f->trainer);

@@ -12,7 +12,8 @@ typedef struct fit_options {
   const char *prior;  /* NULL: Gaussian */
   uint32_t normalise; /* FM_NORMALISE_... */
   uint64_t steps, batch, seed;
-  double learning_rate;
+  fm_optimizer_options optimizer;
+  uint64_t accumulate; /* batches in a step */
   double ema, label_dropout; /* 0: none */
   bool keep_last;            /* train to the end whatever held-out rows say */
   uint64_t patience;         /* steps; 0: the library's */

@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-#define COUNTERS 4u /* step, n_rows, data_row, best_step */
-#define LOSSES 3u   /* mean_loss, best_loss, held_out_loss */
+#define COUNTERS 6u /* step, n_rows, data_row, best_step, plateau.n_poor, pending.n */
+#define NUMBERS 6u  /* mean_loss, best_loss, held_out_loss, plateau.factor, pending.weight, pending.loss */
 
 /* What is as by default is left out, as checkpoints before these options have it. */
 static void describe_times(fmi_spec *spec, const fm_trainer_options *o) {
@@ -48,18 +48,21 @@ static void describe(fmi_spec *spec, const fm_trainer *t) {
   fmi_spec_double(spec, "optimizer.final_fraction", o->final_fraction);
   fmi_spec_u64(spec, "optimizer.warmup_steps", (uint64_t)o->warmup_steps);
   fmi_spec_u64(spec, "optimizer.n_steps", o->n_steps);
+  fmi_spec_double(spec, "optimizer.plateau_factor", o->plateau_factor);
+  fmi_spec_u64(spec, "optimizer.plateau_patience", o->plateau_patience);
   fmi_spec_u64(spec, "trainer.seed", t->options.seed);
   fmi_spec_u64(spec, "trainer.batch", t->options.batch);
   fmi_spec_double(spec, "trainer.ema_decay", t->options.ema_decay);
   fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
   describe_times(spec, &t->options);
   describe_prior(spec, t->parts.prior);
+  fmi_spec_u64(spec, "trainer.accumulate", t->options.accumulate);
 }
 
-/* The tensors, in one table for writing and reading. Counters and losses stand in the caller's block. */
+/* The tensors, in one table for writing and reading. Counters and numbers stand in the caller's block. */
 typedef struct state {
   uint64_t counters[COUNTERS];
-  double losses[LOSSES];
+  double numbers[NUMBERS];
   fmi_tensor tensors[14];
   size_t n;
 } state;
@@ -68,13 +71,13 @@ static void add(state *s, const char *name, fmi_dtype dtype, const void *data, s
   if (count > 0) s->tensors[s->n++] = fmi_tensor_on(name, dtype, data, (uint64_t[3]){count, 0, 0});
 }
 
-/* best: whether there are weights of the lowest held-out loss. */
-static void list(state *s, const fm_trainer *t, bool best) {
+/* best: whether there are weights of the lowest held-out loss; pending: whether micro-batches wait. */
+static void list(state *s, const fm_trainer *t, bool best, bool pending) {
   const fm_net *net = t->parts.net;
   size_t n = net->n_params;
   s->n = 0;
   add(s, "counters", FMI_U64, s->counters, COUNTERS);
-  add(s, "losses", FMI_F64, s->losses, LOSSES);
+  add(s, "numbers", FMI_F64, s->numbers, NUMBERS);
   add(s, "normaliser.shift", FMI_F64, t->parts.normaliser->shift, net->dim);
   add(s, "normaliser.scale", FMI_F64, t->parts.normaliser->scale, net->dim);
   add(s, "cond_normaliser.shift", FMI_F64, t->parts.cond_normaliser->shift, net->cond_dim);
@@ -83,14 +86,16 @@ static void list(state *s, const fm_trainer *t, bool best) {
   add(s, "ema", FMI_REAL_DTYPE, t->ema, n);
   add(s, "optimizer.state", FMI_REAL_DTYPE, t->state, n * t->optimizer->rule->state_per_param);
   if (best) add(s, "best", FMI_REAL_DTYPE, t->best, 2 * n);
+  if (pending) add(s, "pending", FMI_REAL_DTYPE, t->pending.grad, n);
 }
 
 fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *t, const char *file, fmi_error *err) {
   fmi_spec spec = {.n = 0};
-  state s = {.counters = {t->step, t->n_rows, t->data_row, t->best_step},
-             .losses = {t->mean_loss, t->best_loss, t->held_out_loss}};
+  state s = {.counters = {t->step, t->n_rows, t->data_row, t->best_step, t->plateau.n_poor, t->pending.n},
+             .numbers = {t->mean_loss, t->best_loss, t->held_out_loss, t->plateau.factor, t->pending.weight,
+                         t->pending.loss}};
   describe(&spec, t);
-  list(&s, t, t->best_step > 0);
+  list(&s, t, t->best_step > 0, t->pending.n > 0);
   return fmi_safetensors_write(memory, file, spec.pairs, spec.n, s.tensors, s.n, err);
 }
 
@@ -144,14 +149,38 @@ static fm_status check_tensors(const fmi_safetensors *st, const state *s, fmi_er
   return FM_OK;
 }
 
+/* Of the numbers that steer training on. */
+static fm_status check_numbers(const fmi_safetensors *st, const fm_trainer *t, bool pending, fmi_error *err) {
+  const uint64_t *counters = fmi_safetensors_tensor(st, "counters")->data;
+  const double *numbers = fmi_safetensors_tensor(st, "numbers")->data;
+  for (size_t i = 0; i < NUMBERS; i++)
+    if (!isfinite(numbers[i]))
+      return fmi_fail(err, FM_E_NONFINITE, "tensor 'numbers': expected finite numbers, found %g at %zu",
+                      numbers[i], i);
+  if (numbers[3] < 0 || numbers[3] > 1)
+    return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a rate's factor from 0 to 1, found %g",
+                    numbers[3]);
+  if (counters[5] >= t->options.accumulate || pending != (counters[5] > 0))
+    return fmi_fail(err, FM_E_FORMAT,
+                    "tensor 'counters': expected fewer than %llu waiting micro-batches, and tensor 'pending' if "
+                    "there are any, found %llu",
+                    (unsigned long long)t->options.accumulate, (unsigned long long)counters[5]);
+  if (numbers[4] < 0)
+    return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a sum of weights of 0 or more, found %g",
+                    numbers[4]);
+  return FM_OK;
+}
+
 static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safetensors *st, fmi_error *err) {
   state s = {.n = 0};
   FMI_TRY(fmi_spec_check(st, "checkpoint", err));
   FMI_TRY(check_same(st, t, err));
   bool best = fmi_safetensors_tensor(st, "best") != NULL;
   if (best && t->best == NULL) FMI_TRY(fmi_trainer_make_best(rt->memory, t, err));
-  list(&s, t, best);
+  bool pending = t->pending.grad != NULL && fmi_safetensors_tensor(st, "pending") != NULL;
+  list(&s, t, best, pending);
   FMI_TRY(check_tensors(st, &s, err));
+  FMI_TRY(check_numbers(st, t, pending, err));
   /* Nothing can fail from here on but threads: the trainer is never half loaded. */
   for (size_t i = 0; i < s.n; i++)
     if (!is_statistics(s.tensors[i].name))
@@ -161,9 +190,13 @@ static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safet
   t->n_rows = s.counters[1];
   t->data_row = s.counters[2];
   t->best_step = !best ? 0 : s.counters[3] < t->step ? s.counters[3] : t->step;
-  t->mean_loss = s.losses[0];
-  t->best_loss = s.losses[1];
-  t->held_out_loss = s.losses[2];
+  t->mean_loss = s.numbers[0];
+  t->best_loss = s.numbers[1];
+  t->held_out_loss = s.numbers[2];
+  t->plateau = (fmi_plateau){.factor = s.numbers[3], .n_poor = s.counters[4]};
+  t->pending.n = s.counters[5];
+  t->pending.weight = s.numbers[4];
+  t->pending.loss = s.numbers[5];
   return fmi_trainer_pack(rt, t, t->params, t->packed, err);
 }
 

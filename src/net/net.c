@@ -128,6 +128,15 @@ static fmi_builder builder_of(fm_net *net, fmi_error *err) {
       .sizes = {.dim = net->dim, .n_class_columns = net->n_class_columns, .cond_dim = net->cond_dim}};
 }
 
+static void mark_output(fm_net *net) {
+  net->nodes[net->output].at_output = true;
+  for (size_t i = net->output + 1; i-- > 0;) {
+    const fmi_node *node = &net->nodes[i];
+    if (!node->at_output || node->n_params > 0) continue;
+    for (size_t j = 0; j < node->n_inputs; j++) net->nodes[node->input[j]].at_output = true;
+  }
+}
+
 fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
                     size_t cond_dim, const fm_net_options *options, fmi_error *err) {
   fm_net *net = new_net(memory, dim, n_classes, n_class_columns, cond_dim, err);
@@ -135,7 +144,10 @@ fm_net *fmi_net_new(fmi_memory *memory, size_t dim, const uint32_t *n_classes, s
   if (fill_options(net, options, err) == FM_OK && set_frequencies(net, err) == FM_OK) {
     fmi_builder b = builder_of(net, err);
     net->output = net->architecture->build(&b, &net->options);
-    if (b.status == FM_OK) return net;
+    if (b.status == FM_OK) {
+      mark_output(net);
+      return net;
+    }
   }
   fmi_release(net);
   return NULL;

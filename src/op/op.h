@@ -42,6 +42,8 @@ typedef struct fmi_node {
   size_t weight_out, weight_in; /* a weight matrix [weight_out][weight_in] leads the parameters */
   size_t extra;                 /* reals per row that forward leaves for vjp and jvp */
   size_t grad_parts;            /* independent pieces of the parameter gradient */
+  /* from the finished graph */
+  bool at_output; /* no parameters of others lie between this node and the net's output */
 } fmi_node;
 
 /* What a row brings from outside. Arrays start at the first row of the call. */

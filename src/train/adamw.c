@@ -25,5 +25,10 @@ static void update(const fmi_update *u) {
                     u->grad + u->first, u->n, &a);
 }
 
-const fmi_rule fmi_rule_adamw = {
-    .kind = FM_OPTIMIZER_ADAMW, .name = "adamw", .state_per_param = 2, .update = update};
+const fmi_rule fmi_rule_adamw = {.kind = FM_OPTIMIZER_ADAMW,
+                                 .name = "adamw",
+                                 .learning_rate = 1e-3,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .state_per_param = 2,
+                                 .update = update};

@@ -37,7 +37,7 @@ static fm_status report(const fm_trainer *t, uint64_t n_steps, double began, fmi
                    .n_rows = t->n_rows,
                    .loss = t->last_loss,
                    .mean_loss = t->mean_loss,
-                   .learning_rate = fmi_optimizer_rate(t->optimizer, t->step),
+                   .learning_rate = t->last_rate,
                    .grad_norm = t->grad_norm,
                    .seconds = fmi_os_seconds() - began,
                    .held_out_loss = t->held_out_loss};
@@ -59,6 +59,7 @@ fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
     FMI_TRY(fmi_trainer_check_rows(t, batch, data->pairs, err));
     FMI_TRY(fmi_trainer_step(rt, t, batch, data->pairs, NULL, err));
     t->data_row += batch;
+    if (t->pending.n > 0) continue;
     if (validation && (t->step % validation->every == 0 || t->step == n_steps))
       FMI_TRY(fmi_trainer_validate(rt, t, validation, err));
     if (t->options.publish_every && t->step % t->options.publish_every == 0) fmi_trainer_publish(rt, t);

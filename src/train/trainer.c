@@ -33,11 +33,12 @@ static fm_status fill_options(fm_trainer_options *o, fmi_error *err) {
   if (!(o->label_dropout <= 1))
     return fmi_fail(err, FM_E_INVALID, "trainer_options.label_dropout: expected at most 1, found %g",
                     o->label_dropout);
+  if (o->accumulate == 0) o->accumulate = 1;
+  if (o->accumulate > UINT32_MAX)
+    return fmi_fail(err, FM_E_INVALID, "trainer_options.accumulate: expected 1 to 2^32 - 1, found %llu",
+                    (unsigned long long)o->accumulate);
   return FM_OK;
 }
-
-/* The gradient's norm is summed over pieces of this length, whatever the threads. */
-#define NORM_PIECE 16384u
 
 static void carve_rows(fm_trainer *t, fmi_arena *a) {
   const fm_net *net = t->parts.net;
@@ -61,18 +62,21 @@ static void carve(fm_trainer *t, fmi_arena *a) {
   t->params = fmi_arena_take(a, n, sizeof(real));
   t->ema = fmi_arena_take(a, n, sizeof(real));
   t->grad = fmi_arena_take(a, n, sizeof(real));
+  if (t->options.accumulate > 1) t->pending.grad = fmi_arena_take(a, n, sizeof(real));
   t->state = fmi_arena_take(a, fmi_mul_size(n, t->optimizer->rule->state_per_param), sizeof(real));
   t->packed = fmi_arena_take(a, t->plan->packed_reals, sizeof(real));
   t->batch_block = fmi_arena_take(a, t->plan->batch_reals, sizeof(real));
-  t->partial = fmi_arena_take(a, fmi_ceil_div(n, NORM_PIECE), sizeof(double));
+  t->partial = fmi_arena_take(a, fmi_ceil_div(n, FMI_PIECE), sizeof(double));
   carve_rows(t, a);
   t->slots = fmi_arena_take(a, t->n_slots, sizeof *t->slots);
+  size_t update = fmi_optimizer_scratch(t->optimizer, t->parts.net);
   for (size_t i = 0; i < t->n_slots; i++) {
     fmi_train_slot slot = {.work = fmi_workspace_take(a, t->plan)};
     slot.x0 = fmi_arena_take(a, fmi_mul_size(FMI_TILE, dim), sizeof(double));
     slot.x1 = fmi_arena_take(a, fmi_mul_size(FMI_TILE, dim), sizeof(double));
     slot.eps = fmi_arena_take(a, fmi_mul_size(FMI_TILE, dim), sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(dim), 1);
+    slot.update = fmi_arena_take(a, update, 1);
     if (t->slots) t->slots[i] = slot;
   }
 }
@@ -108,6 +112,7 @@ fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *given, const
   t->parts = parts;
   t->options = filled;
   t->n_slots = fmi_pool_width(rt->pool);
+  t->plateau.factor = 1;
   t->optimizer =
       optimizer ? fmi_retain(optimizer) : fmi_optimizer_new(rt->memory, &(fm_optimizer_options){0}, err);
   if (t->optimizer && allocate(t, rt, err) == FM_OK) return t;
@@ -142,16 +147,18 @@ fm_status fmi_trainer_pack(const fmi_runtime *rt, const fm_trainer *t, const rea
 static fm_status norm_item(void *job, size_t item, size_t slot, fmi_error *err) {
   (void)slot, (void)err;
   piece_job *j = job;
-  size_t n = j->t->parts.net->n_params, first = item * NORM_PIECE;
-  j->t->partial[item] = j->kernels->sum_squares(j->t->grad + first, fmi_min(NORM_PIECE, n - first));
+  size_t n = j->t->parts.net->n_params, first = item * FMI_PIECE;
+  j->t->partial[item] = j->kernels->sum_squares(j->t->grad + first, fmi_min(FMI_PIECE, n - first));
   return FM_OK;
 }
 
+/* A piece of the parameters, or a node's if the rule takes matrices as a whole. */
 static fm_status update_item(void *job, size_t item, size_t slot, fmi_error *err) {
-  (void)slot, (void)err;
+  (void)err;
   piece_job *j = job;
   const fm_trainer *t = j->t;
-  size_t n = t->parts.net->n_params, first = item * NORM_PIECE;
+  const fmi_node *node = t->optimizer->rule->update_matrix ? &t->parts.net->nodes[item] : NULL;
+  size_t n = t->parts.net->n_params, first = node ? node->params : item * FMI_PIECE;
   fmi_update u = {.kernels = j->kernels,
                   .options = &t->optimizer->options,
                   .step = t->step + 1,
@@ -159,11 +166,15 @@ static fm_status update_item(void *job, size_t item, size_t slot, fmi_error *err
                   .grad_scale = j->grad_scale,
                   .n_params = n,
                   .first = first,
-                  .n = fmi_min(NORM_PIECE, n - first),
+                  .n = node ? node->n_params : fmi_min(FMI_PIECE, n - first),
                   .grad = t->grad,
                   .params = t->params,
-                  .state = t->state};
-  t->optimizer->rule->update(&u);
+                  .state = t->state,
+                  .scratch = t->slots[slot].update};
+  if (node)
+    fmi_optimizer_update_node(t->optimizer, node, u);
+  else
+    t->optimizer->rule->update(&u);
   j->kernels->ema(t->ema + first, t->params + first, (real)j->keep, u.n);
   return FM_OK;
 }
@@ -173,22 +184,34 @@ static double ema_keep(const fm_trainer *t) {
   return t->options.ema_decay < warm ? t->options.ema_decay : warm;
 }
 
-/* grad holds the sum of weighted row gradients; the update uses its mean, clipped. */
-static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_error *err) {
-  size_t pieces = fmi_ceil_div(t->parts.net->n_params, NORM_PIECE);
+fm_status fmi_trainer_gradient_norm(const fmi_runtime *rt, fm_trainer *t, double *norm, fmi_error *err) {
+  size_t pieces = fmi_ceil_div(t->parts.net->n_params, FMI_PIECE);
   piece_job job = {.t = t, .kernels = t->plan->kernels};
   FMI_TRY(fmi_loop_run(rt, &(fmi_loop){norm_item, &job, pieces, t->n_slots}, err));
   double squares = 0;
   for (size_t i = 0; i < pieces; i++) squares += t->partial[i];
-  double norm = sqrt(squares) / weight;
+  *norm = sqrt(squares);
+  return FM_OK;
+}
+
+/* grad holds the sum of weighted row gradients; the update uses its mean, clipped. */
+static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_error *err) {
+  const fm_net *net = t->parts.net;
+  double norm;
+  FMI_TRY(fmi_trainer_gradient_norm(rt, t, &norm, err));
+  norm /= weight;
   if (!isfinite(norm))
     return fmi_fail(err, FM_E_NONFINITE, "the gradient's norm is %g at step %llu", norm,
                     (unsigned long long)t->step + 1);
   t->grad_norm = norm;
-  job.rate = fmi_optimizer_rate(t->optimizer, t->step + 1);
-  job.grad_scale = fmi_optimizer_clip(t->optimizer, norm) / weight;
-  job.keep = ema_keep(t);
-  FMI_TRY(fmi_loop_run(rt, &(fmi_loop){update_item, &job, pieces, t->n_slots}, err));
+  t->last_rate = fmi_optimizer_rate(t->optimizer, t->step + 1) * t->plateau.factor;
+  piece_job job = {.t = t,
+                   .kernels = t->plan->kernels,
+                   .rate = t->last_rate,
+                   .grad_scale = fmi_optimizer_clip(t->optimizer, norm) / weight,
+                   .keep = ema_keep(t)};
+  size_t items = t->optimizer->rule->update_matrix ? net->n_nodes : fmi_ceil_div(net->n_params, FMI_PIECE);
+  FMI_TRY(fmi_loop_run(rt, &(fmi_loop){update_item, &job, items, t->n_slots}, err));
   return fmi_trainer_pack(rt, t, t->params, t->packed, err);
 }
 
@@ -232,6 +255,24 @@ static fm_status reduce(fm_trainer *t, double *weight, double *loss, fmi_error *
 #endif
 }
 
+/* The update from grad and what waits with it; weight and sum are those of the last micro-batch. */
+static fm_status update(const fmi_runtime *rt, fm_trainer *t, double weight, double sum, fmi_error *err) {
+  FMI_TRY(fmi_pending_join(rt, t, &weight, &sum, err));
+  FMI_TRY(reduce(t, &weight, &sum, err));
+  if (!(weight > 0)) return fmi_fail(err, FM_E_INVALID, "weights: expected a positive sum, found %g", weight);
+  double mean = sum / weight;
+  if (!isfinite(mean))
+    return fmi_fail(err, FM_E_NONFINITE, "the loss is %g at step %llu; lower the learning rate", mean,
+                    (unsigned long long)t->step + 1);
+  FMI_TRY(apply(rt, t, weight, err));
+  t->grad_scale = 1 / weight;
+  fmi_pending_clear(t);
+  t->step++;
+  t->last_loss = mean;
+  t->mean_loss += (mean - t->mean_loss) / (t->step < 100 ? (double)t->step : 100);
+  return FM_OK;
+}
+
 fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool pairs, double *loss,
                            fmi_error *err) {
   fmi_step s = {.trainer = t,
@@ -249,19 +290,12 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool 
     weight += t->rows.weights[i];
     sum += t->rows.weights[i] * t->loss[i];
   }
-  FMI_TRY(reduce(t, &weight, &sum, err));
-  if (!(weight > 0)) return fmi_fail(err, FM_E_INVALID, "weights: expected a positive sum, found %g", weight);
-  double mean = sum / weight;
-  if (!isfinite(mean))
-    return fmi_fail(err, FM_E_NONFINITE, "the loss is %g at step %llu; lower the learning rate", mean,
-                    (unsigned long long)t->step + 1);
-  FMI_TRY(apply(rt, t, weight, err));
-  t->grad_scale = 1 / weight;
-  t->step++;
+  if (t->pending.n + 1 < t->options.accumulate)
+    FMI_TRY(fmi_pending_keep(rt, t, weight, sum, err));
+  else
+    FMI_TRY(update(rt, t, weight, sum, err));
   t->n_rows += n;
-  t->last_loss = mean;
-  t->mean_loss += (mean - t->mean_loss) / (t->step < 100 ? (double)t->step : 100);
-  if (loss) *loss = mean;
+  if (loss) *loss = t->options.accumulate == 1 ? t->last_loss : weight > 0 ? sum / weight : 0;
   return FM_OK;
 }
 

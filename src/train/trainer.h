@@ -13,7 +13,18 @@ typedef struct fmi_train_slot {
   fmi_workspace work;
   double *x0, *x1, *eps; /* [tile][dim], normalised */
   void *noise;           /* fmi_prior_scratch */
+  void *update;          /* fmi_optimizer_scratch */
 } fmi_train_slot;
+
+/* Elementwise work on parameters goes in pieces of this length, whatever the threads. */
+#define FMI_PIECE 16384u
+
+/* Micro-batches that wait for an update. */
+typedef struct fmi_pending {
+  real *grad;          /* the sum of their weighted row gradients; NULL: every batch is an update */
+  uint64_t n;          /* how many there are; 0: grad is whatever it was */
+  double weight, loss; /* sums over their rows of weights and weighted losses */
+} fmi_pending;
 
 struct fm_trainer {
   fmi_object object;
@@ -33,11 +44,13 @@ struct fm_trainer {
   /* counters: with params, ema and state, what a checkpoint holds */
   uint64_t step, n_rows, data_row;
   double mean_loss; /* bias-corrected by step */
+  fmi_pending pending;
+  fmi_plateau plateau;
   real *best;       /* params, then ema, of the lowest loss on held-out rows; NULL: never validated */
   double best_loss, held_out_loss; /* the lowest, the latest */
   uint64_t best_step;              /* 0: none yet */
   uint64_t skipped;                /* snapshots */
-  double grad_norm, last_loss;
+  double grad_norm, last_loss, last_rate;
   double grad_scale; /* what makes grad the last step's gradient; 0: it isn't one */
 };
 
@@ -57,9 +70,19 @@ typedef struct fmi_step {
    times the weight of its time. */
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
 
-/* One update from the rows in trainer->rows. */
+/* One micro-batch, from the rows in trainer->rows: every options.accumulate-th makes an update. The loss is
+   that of its own rows, or over all processes where each batch is an update. */
 fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *trainer, size_t n, bool pairs, double *loss,
                            fmi_error *err);
+/* The 2-norm of trainer->grad as it is; infinite or NaN if one of its numbers is. */
+fm_status fmi_trainer_gradient_norm(const fmi_runtime *rt, fm_trainer *trainer, double *norm, fmi_error *err);
+/* Adds trainer->grad, with its sums of weights and weighted losses, to what waits for an update. */
+fm_status fmi_pending_keep(const fmi_runtime *rt, fm_trainer *trainer, double weight, double loss,
+                           fmi_error *err);
+/* Adds what waits to trainer->grad, *weight and *loss. */
+fm_status fmi_pending_join(const fmi_runtime *rt, fm_trainer *trainer, double *weight, double *loss,
+                           fmi_error *err);
+void fmi_pending_clear(fm_trainer *trainer);
 fm_status fmi_trainer_check_rows(const fm_trainer *trainer, size_t n, bool pairs, fmi_error *err);
 fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                uint64_t n, double *loss, fmi_error *err);

@@ -86,7 +86,9 @@ fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *t, const fmi_v
     sum += loss;
   }
   t->held_out_loss = sum / (double)repeats;
-  if (t->best_step > 0 && t->held_out_loss >= t->best_loss) return FM_OK;
+  const bool improved = t->best_step == 0 || t->held_out_loss < t->best_loss;
+  fmi_plateau_judge(t->optimizer, &t->plateau, improved);
+  if (!improved) return FM_OK;
   size_t n_params = t->parts.net->n_params;
   memcpy(t->best, t->params, n_params * sizeof(real));
   memcpy(t->best + n_params, t->ema, n_params * sizeof(real));

@@ -203,6 +203,7 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "weight_a:", .loss_weight = FM_WEIGHT_MIN_SNR, .weight_a = -1);
   NO_TRAINER(FM_E_INVALID, "time_sampling:", .time_sampling = FM_TIME_MODE, .time = own_times);
   NO_TRAINER(FM_E_INVALID, "loss_weight:", .loss_weight = FM_WEIGHT_X1, .weight = own_weights);
+  NO_TRAINER(FM_E_INVALID, "accumulate:", .accumulate = UINT64_MAX);
 #undef NO_TRAINER
   callback_answer = 3;
   NOT_MADE(fm_trainer, FM_E_CALLBACK, "net:",

@@ -2,6 +2,7 @@
 #include "bad_args.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 ABOUT(fm_status_name) {
   ck_assert_str_eq(fm_status_name(FM_OK), "FM_OK");
@@ -447,8 +448,8 @@ ABOUT(fm_optimizer_create) {
 #define NO_OPTIMIZER(expected, word, ...)                                                                 \
   NOT_MADE(fm_optimizer, expected, word,                                                                  \
            fm_optimizer_create(g.ctx, WITH(fm_optimizer_options, __VA_ARGS__), &made))
-  NO_OPTIMIZER(FM_E_UNSUPPORTED, "kind:", .kind = 2);
-  NO_OPTIMIZER(FM_E_UNSUPPORTED, "schedule:", .schedule = 3);
+  NO_OPTIMIZER(FM_E_UNSUPPORTED, "kind:", .kind = 4000);
+  NO_OPTIMIZER(FM_E_UNSUPPORTED, "schedule:", .schedule = 4000);
   NO_OPTIMIZER(FM_E_INVALID, "learning_rate:", .learning_rate = -1);
   NO_OPTIMIZER(FM_E_INVALID, "learning_rate:", .learning_rate = NAN);
   NO_OPTIMIZER(FM_E_INVALID, "learning_rate:", .learning_rate = INFINITY);
@@ -462,6 +463,9 @@ ABOUT(fm_optimizer_create) {
   NO_OPTIMIZER(FM_E_INVALID, "weight_decay:", .weight_decay = NAN);
   NO_OPTIMIZER(FM_E_INVALID, "clip_norm:", .clip_norm = NAN);
   NO_OPTIMIZER(FM_E_INVALID, "final_fraction:", .final_fraction = NAN);
+  NO_OPTIMIZER(FM_E_INVALID, "plateau_factor:", .plateau_factor = 1);
+  NO_OPTIMIZER(FM_E_INVALID, "plateau_factor:", .plateau_factor = -.5);
+  NO_OPTIMIZER(FM_E_INVALID, "plateau_factor:", .plateau_factor = NAN);
 #undef NO_OPTIMIZER
 }
 
@@ -488,4 +492,26 @@ ABOUT(fm_optimizer_step) {
   REFUSED(FM_E_NONFINITE, "params:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 6, bad, state, norm));
   REFUSED(FM_E_NONFINITE, "state:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 6, params, bad, norm));
   FINE(fm_optimizer_step(g.ctx, g.optimizer, 1, NULL, 0, NULL, NULL, NULL));
+  fm_optimizer *muon = NULL; /* has to know the shapes */
+  FINE(fm_optimizer_create(g.ctx, WITH(fm_optimizer_options, .kind = FM_OPTIMIZER_MUON), &muon));
+  REFUSED(FM_E_UNSUPPORTED, "fm_optimizer_step_net", fm_optimizer_step(g.ctx, muon, 1, rows, 2, params, state, norm));
+  fm_optimizer_destroy(muon);
+}
+
+ABOUT(fm_optimizer_step_net) {
+  float *params = out.f32[0], *state = out.f32[1], *grad = calloc(g.n_params, sizeof *grad);
+  double *norm = &out.scalar;
+  const fm_net *net = g.net;
+  NO_CTX(fm_optimizer_step_net(NULL, g.optimizer, net, 1, grad, params, state, norm));
+  REFUSED(FM_E_INVALID, "optimizer:", fm_optimizer_step_net(g.ctx, NULL, net, 1, grad, params, state, norm));
+  REFUSED(FM_E_INVALID, "net:", fm_optimizer_step_net(g.ctx, g.optimizer, NULL, 1, grad, params, state, norm));
+  REFUSED(FM_E_INVALID, "step:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 0, grad, params, state, norm));
+  REFUSED(FM_E_INVALID, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, NULL, params, state, norm));
+  REFUSED(FM_E_INVALID, "params:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, NULL, state, norm));
+  REFUSED(FM_E_INVALID, "state:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, NULL, norm));
+  grad[3] = NAN;
+  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
+  grad[3] = INFINITY;
+  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
+  free(grad);
 }

@@ -83,6 +83,12 @@ expect 2 "--time: 'late' is not one of uniform" train x.csv -o m --time late
 expect 2 "--time: 'mode:1:2:3' is not one of" train x.csv -o m --time mode:1:2:3
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
 expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
+expect 2 "not one of adamw|sgd|nesterov|lion|muon" train x.csv -o m --optimizer adam
+expect 2 "not one of cosine|constant|linear|plateau" train x.csv -o m --schedule step
+expect 2 "leave --held-out 0 out" train x.csv -o m --schedule plateau --held-out 0
+expect 2 "leave --keep-last out" train x.csv -o m --schedule plateau --keep-last
+expect 2 "is outside" train x.csv -o m --weight-decay -1
+expect 2 "0 is outside" train x.csv -o m --accumulate 0
 expect 2 "needs --checkpoint" train x.csv -o m --resume
 expect 2 "what is 'y' for?" info x y
 expect 2 "-n N is missing" sample m -o x.csv
@@ -364,6 +370,30 @@ expect 0 "" sample apart.model -n 400 -o out.csv -q
 check "units are kept" awk -F, '{ n++; if ($1 != 1.7e9 + 0) d++; a += $1 - 1.7e9; b += $2; c += $3 }
   END { a /= n; b /= n; c /= n; print a, b, c
         exit !(d > 300 && a > .2 && a < .8 && b > 2e-9 && b < 8e-9 && c > 2e7 && c < 8e7) }' out.csv
+
+# ---- optimisers --------------------------------------------------------------------------------------
+
+# Each rule, schedule and number makes a model of its own; defaults are defaults.
+train ring.csv -o adamw.model
+train ring.csv -o same.model --optimizer adamw --schedule cosine --weight-decay 0 --clip 1 --warmup 3 --accumulate 1
+same adamw.model same.model
+for rule in sgd nesterov lion muon; do
+  train ring.csv -o $rule.model --optimizer $rule
+  for other in adamw sgd nesterov lion; do
+    [ $rule = $other ] || differ $rule.model $other.model
+  done
+done
+train ring.csv -o m.model --optimizer lion --lr 1e-4
+same m.model lion.model
+for options in "--schedule constant" "--schedule linear" "--weight-decay 0.1" "--clip 0.01" "--clip 0" "--warmup 0" \
+  "--warmup 10" "--accumulate 3" "--schedule plateau"; do
+  # shellcheck disable=SC2086
+  train ring.csv -o m.model $options
+  differ m.model adamw.model
+done
+printf '1,2\n3,4\n5,6\n' >three.csv
+# shellcheck disable=SC2086
+expect 0 "none are held out" train three.csv -o m.model --schedule plateau $tiny
 
 # ---- checkpoints -------------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   fm_prior *gaussian = NULL, *rows = NULL, *rows64 = NULL, *callback = NULL;
   fm_normaliser *fitted = NULL, *fitted64 = NULL, *whole = NULL, *given = NULL;
   fm_optimizer *optimizer = NULL, *defaults = NULL;
+  fm_optimizer *kinds[5] = {NULL};
   double out[2 * N_ROWS], shift[2], scale[2], norm;
   fm_path_coefficients c;
   fm_path_coefficients_init(&c);
@@ -93,6 +94,12 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   float params[4] = {1, 2, 3, 4}, state[16] = {0};
   if (fm_optimizer_state_count(optimizer, 4) <= 16)
     FRUGAL(fm_optimizer_step(ctx, optimizer, 1, rows_f32, 4, params, state, &norm));
+  for (uint32_t kind = FM_OPTIMIZER_ADAMW; kind <= FM_OPTIMIZER_MUON; kind++) {
+    o.kind = kind;
+    MAKE(kinds[kind - 1], fm_optimizer_create(ctx, &o, &kinds[kind - 1]));
+    if (kind != FM_OPTIMIZER_MUON)
+      FRUGAL(fm_optimizer_step(ctx, kinds[kind - 1], 2, rows_f32, 4, params, state, &norm));
+  }
 end:
   fm_path_destroy(path);
   fm_path_destroy(named);
@@ -106,6 +113,7 @@ end:
   fm_normaliser_destroy(whole);
   fm_normaliser_destroy(given);
   fm_optimizer_destroy(defaults);
+  for (size_t i = 0; i < 5; i++) fm_optimizer_destroy(kinds[i]);
   fm_optimizer_destroy(optimizer);
   return status;
 }

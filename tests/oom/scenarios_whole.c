@@ -140,6 +140,41 @@ end:
   return status;
 }
 
+/* Every update rule, with micro-batches; one step outside a trainer may allocate. */
+fm_status scenario_rules(fm_ctx *ctx) {
+  fm_status status;
+  parts p = {0};
+  fm_trainer *trainer = NULL;
+  fm_optimizer *optimizer = NULL;
+  static float params[MOST_PARAMS], grad[MOST_PARAMS], state[2 * MOST_PARAMS];
+  fm_trainer_options small = small_trainer();
+  small.accumulate = 2;
+  NEED(make_parts(ctx, &p));
+  for (uint32_t kind = FM_OPTIMIZER_ADAMW; kind <= FM_OPTIMIZER_MUON; kind++) {
+    fm_optimizer_options o;
+    fm_optimizer_options_init(&o);
+    o.kind = kind;
+    MAKE(optimizer, fm_optimizer_create(ctx, &o, &optimizer));
+    MAKE(trainer, fm_trainer_create(ctx, p.net, NULL, NULL, NULL, NULL, optimizer, NULL, &small, &trainer));
+    FRUGAL(fm_trainer_step(ctx, trainer, rows_f32, NULL, labels, conds, weights, N_ROWS, NULL));
+    FRUGAL(fm_trainer_step(ctx, trainer, rows_f32, NULL, labels, conds, weights, N_ROWS, NULL));
+    FRUGAL(fm_trainer_run(ctx, trainer, p.data, 3));
+    if (kind == FM_OPTIMIZER_MUON)
+      CALL(fm_optimizer_step_net(ctx, optimizer, p.net, 1, grad, params, state, NULL));
+    else
+      FRUGAL(fm_optimizer_step_net(ctx, optimizer, p.net, 1, grad, params, state, NULL));
+    fm_trainer_destroy(trainer);
+    fm_optimizer_destroy(optimizer);
+    trainer = NULL;
+    optimizer = NULL;
+  }
+end:
+  fm_trainer_destroy(trainer);
+  fm_optimizer_destroy(optimizer);
+  destroy_parts(&p);
+  return status;
+}
+
 static int32_t pull(void *user, const fm_pull_request *r) {
   (void)user;
   for (uint64_t i = 0; i < r->n * r->dim; i++) r->x1[i] = (double)((r->first_row * r->dim + i) % 5);

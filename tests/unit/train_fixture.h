@@ -39,11 +39,11 @@ typedef struct kit {
   fm_trainer *trainer;
 } kit;
 
-static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_options,
-                          fm_trainer_options options) {
+static inline kit new_kit_with(fm_ctx *ctx, const problem *p, fm_net_options net_options,
+                               fm_trainer_options options, fm_optimizer_options o) {
   kit k = {.ctx = ctx};
   const uint32_t classes[] = {3};
-  fm_optimizer_options o = {.struct_size = sizeof o, .learning_rate = 3e-3, .n_steps = 40};
+  o.struct_size = sizeof o;
   net_options.struct_size = sizeof net_options;
   options.struct_size = sizeof options;
   if (net_options.width == 0) net_options.width = quick() ? 8 : 20;
@@ -66,6 +66,12 @@ static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_opti
   OK(fmi_trainer_pack(&ctx->runtime, k.trainer, k.trainer->params, k.trainer->packed, &ctx->err));
   return k;
 }
+static inline kit new_kit(fm_ctx *ctx, const problem *p, fm_net_options net_options,
+                          fm_trainer_options options) {
+  return new_kit_with(ctx, p, net_options, options,
+                      (fm_optimizer_options){.learning_rate = 3e-3, .n_steps = 40});
+}
+
 static inline void free_kit(kit *k) {
   fm_net_destroy(k->net), fm_data_destroy(k->data), fm_normaliser_destroy(k->normaliser);
   fm_normaliser_destroy(k->cond_normaliser), fm_optimizer_destroy(k->optimizer),
@@ -89,6 +95,12 @@ static inline void same_training(const fm_trainer *a, const fm_trainer *b) {
   ck_assert_uint_eq(a->n_rows, b->n_rows);
   ck_assert_uint_eq(a->data_row, b->data_row);
   SAME(&a->mean_loss, &b->mean_loss, 1);
+  ck_assert_uint_eq(a->pending.n, b->pending.n);
+  if (a->pending.n > 0) SAME(a->pending.grad, b->pending.grad, n);
+  SAME(&a->pending.weight, &b->pending.weight, 1);
+  SAME(&a->pending.loss, &b->pending.loss, 1);
+  SAME(&a->plateau.factor, &b->plateau.factor, 1);
+  ck_assert_uint_eq(a->plateau.n_poor, b->plateau.n_poor);
 }
 
 static inline void temporary_name(char *name, size_t size, const char *what) {

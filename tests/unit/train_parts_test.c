@@ -45,6 +45,27 @@ START_TEST(adam_has_the_reference_numbers) {
 }
 END_TEST
 
+START_TEST(other_rules_have_the_reference_numbers) {
+  const double tolerance = IS_DOUBLE ? 1e-14 : 2e-7;
+  fm_optimizer_options o = {.learning_rate = .1, .schedule = FM_SCHEDULE_CONSTANT, .warmup_steps = -1};
+  o.kind = FM_OPTIMIZER_SGD;
+  update_thrice(&o, (double[]){.95, .935, .9015}, tolerance);
+  o.beta1 = -1; /* no momentum */
+  update_thrice(&o, (double[]){.95, .98, .96}, tolerance);
+  o.beta1 = 0, o.weight_decay = .01; /* each step begins at .999 p */
+  update_thrice(&o, (double[]){.949, .933051, .898617949}, tolerance);
+  o.kind = FM_OPTIMIZER_NESTEROV, o.weight_decay = 0;
+  update_thrice(&o, (double[]){.905, .9215, .87135}, tolerance);
+  /* Of Lion's averages .05, -.0255, .021755 the signs count. */
+  o.kind = FM_OPTIMIZER_LION;
+  update_thrice(&o, (double[]){.9, 1, .9}, tolerance);
+  o.beta2 = .5; /* now they are .05, .195, -.0025 */
+  update_thrice(&o, (double[]){.9, .8, .9}, tolerance);
+  o.beta2 = 0, o.weight_decay = 1;
+  update_thrice(&o, (double[]){.8, .82, .638}, tolerance);
+}
+END_TEST
+
 START_TEST(rates_warm_up_and_follow_a_cosine) {
   fm_ctx *ctx = new_ctx(1);
   fm_optimizer_options o = {.struct_size = sizeof o,
@@ -62,6 +83,19 @@ START_TEST(rates_warm_up_and_follow_a_cosine) {
   CLOSE(fm_optimizer_rate(optimizer, 2000000), 3e-5, 1e-16); /* past the end it stays */
   fm_optimizer_destroy(optimizer);
   o.schedule = FM_SCHEDULE_CONSTANT;
+  OK(fm_optimizer_create(ctx, &o, &optimizer));
+  CLOSE(fm_optimizer_rate(optimizer, 1250), 1.5e-4, 1e-16);
+  CLOSE(fm_optimizer_rate(optimizer, 900000), 3e-4, 1e-16);
+  fm_optimizer_destroy(optimizer);
+  o.schedule = FM_SCHEDULE_LINEAR;
+  OK(fm_optimizer_create(ctx, &o, &optimizer));
+  CLOSE(fm_optimizer_rate(optimizer, 1250), 1.5e-4, 1e-16);
+  CLOSE(fm_optimizer_rate(optimizer, 2500 + 997500 / 4), 3e-4 * (1 - .9 / 4), 1e-16);
+  CLOSE(fm_optimizer_rate(optimizer, 501250), 1.65e-4, 1e-16);
+  CLOSE(fm_optimizer_rate(optimizer, 1000000), 3e-5, 1e-16);
+  CLOSE(fm_optimizer_rate(optimizer, 1000001), 3e-5, 1e-16);
+  fm_optimizer_destroy(optimizer);
+  o.schedule = FM_SCHEDULE_PLATEAU; /* evaluations are no matter of the step */
   OK(fm_optimizer_create(ctx, &o, &optimizer));
   CLOSE(fm_optimizer_rate(optimizer, 1250), 1.5e-4, 1e-16);
   CLOSE(fm_optimizer_rate(optimizer, 900000), 3e-4, 1e-16);
@@ -160,6 +194,13 @@ START_TEST(averages_have_the_reference_numbers) {
   average_thrice(0, (double[]){1.8181818181818181, 2.7045454545454546, 3.6013986013986012}); /* warming up */
   average_thrice(.1, (double[]){1.9, 2.89, 3.889}); /* constant: below the warm-up from the first step */
   average_thrice(-1, (double[]){2, 3, 4});
+}
+END_TEST
+START_TEST(averages_with_a_half_life) { /* of 5000 rows, in batches of 128 */
+  const double decay = .982411939933184;
+  real average = 1, p = 0;
+  for (size_t step = 0; step < 625; step++) fmi_kernels_get(FM_ISA_AUTO)->ema(&average, &p, (real)decay, 1);
+  CLOSE((double)average, 0x1p-16, IS_DOUBLE ? 1e-16 : 2e-9); /* 80000 rows are 16 half-lives */
 }
 END_TEST
 START_TEST(constant_averages_have_the_reference_numbers) { /* .9, which no trainer uses before step 81 */
@@ -472,10 +513,12 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {adam_has_the_reference_numbers,
+                                other_rules_have_the_reference_numbers,
                                 rates_warm_up_and_follow_a_cosine,
                                 clipping_bounds_the_norm,
                                 averages_have_the_reference_numbers,
                                 constant_averages_have_the_reference_numbers,
+                                averages_with_a_half_life,
                                 statistics_survive_a_huge_offset,
                                 statistics_of_every_kind,
                                 gaussian_rows_have_normal_moments,

@@ -17,12 +17,17 @@ static fm_data *rows_of(fm_ctx *ctx, const problem *from, size_t n) {
   return data;
 }
 
-static trial new_trial(fm_ctx *ctx) {
+static trial new_trial_with(fm_ctx *ctx, fm_optimizer_options optimizer) {
+  const fm_net_options net = {.width = 48};
   trial t;
-  t.kit = new_kit(ctx, &p, (fm_net_options){.width = 48}, (fm_trainer_options){.ema_decay = .9});
+  t.kit = new_kit_with(ctx, &p, net, (fm_trainer_options){.ema_decay = .9}, optimizer);
   t.few = rows_of(ctx, &p, FEW);
   t.held_out = rows_of(ctx, &others, ROWS);
   return t;
+}
+
+static trial new_trial(fm_ctx *ctx) {
+  return new_trial_with(ctx, (fm_optimizer_options){.learning_rate = 3e-3, .n_steps = 40});
 }
 
 static void free_trial(trial *t) {
@@ -115,6 +120,86 @@ START_TEST(a_resumed_run_ends_where_the_whole_one_does) {
 }
 END_TEST
 
+/* ---- a rate that falls when the loss doesn't --------------------------------------------------------- */
+
+enum { POOR = 2 };
+static const double factor = .3, peak = 3e-3;
+
+static fm_optimizer_options on_plateaus(void) {
+  return (fm_optimizer_options){.learning_rate = peak,
+                                .schedule = FM_SCHEDULE_PLATEAU,
+                                .warmup_steps = -1,
+                                .plateau_factor = factor,
+                                .plateau_patience = POOR};
+}
+
+/* What the rate has to be, by the losses that were reported so far. */
+typedef struct ledger {
+  double best, rate;
+  uint64_t n_poor, n_falls, stop_at;
+} ledger;
+
+static int32_t follow(void *user, const fm_progress *progress) {
+  ledger *l = user;
+  CLOSE(progress->learning_rate, l->rate, 1e-15);
+  if (progress->step % EVERY == 0) {
+    l->n_poor = progress->held_out_loss < l->best ? 0 : l->n_poor + 1;
+    l->best = fmin(l->best, progress->held_out_loss);
+    if (l->n_poor == POOR) l->rate *= factor, l->n_poor = 0, l->n_falls++;
+  }
+  return progress->step == l->stop_at;
+}
+
+START_TEST(rates_fall_on_plateaus) {
+  enum { ALL = 240 };
+  fm_ctx *ctx = new_ctx(2);
+  trial whole = new_trial_with(ctx, on_plateaus());
+  ledger l = {.best = (double)INFINITY, .rate = peak};
+  whole.kit.trainer->options.progress = follow;
+  whole.kit.trainer->options.progress_user = &l;
+  OK(run(&whole, ALL, ALL));
+  ck_assert_uint_ge(l.n_falls, 2);
+  CLOSE(whole.kit.trainer->plateau.factor, l.rate / peak, 1e-15);
+  char file[512];
+  temporary_name(file, sizeof file, "plateau");
+  bool between = false; /* whether a break came while poor evaluations were counted */
+  for (uint64_t stop = 35; stop < ALL; stop += 5 * EVERY) {
+    trial first = new_trial_with(ctx, on_plateaus()), second = new_trial_with(ctx, on_plateaus());
+    ledger again = {.best = (double)INFINITY, .rate = peak, .stop_at = stop};
+    first.kit.trainer->options.progress = follow;
+    first.kit.trainer->options.progress_user = &again;
+    FAILS(FM_E_CALLBACK, "progress", run(&first, ALL, ALL));
+    between |= first.kit.trainer->plateau.n_poor > 0 && first.kit.trainer->plateau.factor < 1;
+    OK(fm_trainer_save(ctx, first.kit.trainer, file));
+    OK(fm_trainer_load(ctx, second.kit.trainer, file));
+    OK(run(&second, ALL, ALL));
+    same_training(whole.kit.trainer, second.kit.trainer);
+    free_trial(&first), free_trial(&second);
+  }
+  ck_assert(between);
+  unlink(file);
+  free_trial(&whole);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
+/* Without evaluations the rate is constant; evaluations leave other schedules alone. */
+START_TEST(rates_fall_by_evaluations_alone) {
+  fm_ctx *ctx = new_ctx(1);
+  fm_optimizer_options o = on_plateaus();
+  trial plateau = new_trial_with(ctx, o);
+  o.schedule = FM_SCHEDULE_CONSTANT;
+  trial constant = new_trial_with(ctx, o), validated = new_trial_with(ctx, o);
+  OK(fm_trainer_run(ctx, plateau.kit.trainer, plateau.few, 150));
+  OK(fm_trainer_run(ctx, constant.kit.trainer, constant.few, 150));
+  OK(run(&validated, 150, 150));
+  same_training(plateau.kit.trainer, constant.kit.trainer);
+  same_training(validated.kit.trainer, constant.kit.trainer);
+  free_trial(&plateau), free_trial(&constant), free_trial(&validated);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* A checkpoint from before the first evaluation brings none back. */
 START_TEST(loading_an_unvalidated_state_forgets_the_best) {
   fm_ctx *ctx = new_ctx(1);
@@ -165,6 +250,8 @@ int main(void) {
   tcase_add_test(tcase, training_ends_and_the_best_is_kept);
   tcase_add_test(tcase, watching_changes_nothing);
   tcase_add_test(tcase, a_resumed_run_ends_where_the_whole_one_does);
+  tcase_add_test(tcase, rates_fall_on_plateaus);
+  tcase_add_test(tcase, rates_fall_by_evaluations_alone);
   tcase_add_test(tcase, loading_an_unvalidated_state_forgets_the_best);
   tcase_add_test(tcase, a_model_has_the_loss_of_its_trainer);
   return run_suite(suite);
