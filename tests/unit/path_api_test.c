@@ -208,6 +208,7 @@ static int32_t watch_vjp(void *user, const fm_net_call *c) {
 
 /* No path's network sees a time at which its target is infinite, and the loss is finite. */
 START_TEST(singular_ends_are_never_evaluated) {
+  if (IS_DOUBLE) return; /* a net of callbacks takes float */
   fm_ctx *ctx = new_ctx(1);
   float x[2 * 100];
   fill_normals(x, 2 * 100, 8);
