@@ -38,13 +38,19 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const
     fmi_spec_u64(spec, "net.depth", o->depth);
     fmi_spec_u64(spec, "net.time_features", o->time_features > 0 ? (uint64_t)o->time_features : 0);
     fmi_spec_u64(spec, "net.class_features", o->class_features);
+    fmi_spec_double(spec, "net.dropout", o->dropout);
   }
   fmi_spec_text(spec, "path.kind", path->schedule ? path->schedule->name : "custom");
   fmi_spec_text(spec, "prior.kind", prior_name(prior));
 }
 
+/* Pairs that files of earlier versions lack, and what those meant. */
+static const fmi_pair implied[] = {{"net.dropout", "0x0p+0"}};
+
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err) {
   *value = fmi_safetensors_pair(st, key);
+  for (size_t i = 0; *value == NULL && i < FMI_COUNT(implied); i++)
+    if (strcmp(key, implied[i].key) == 0) *value = implied[i].value;
   return *value ? FM_OK : fmi_fail(err, FM_E_FORMAT, "metadata '%s': expected a text, found none", key);
 }
 
