@@ -1,6 +1,7 @@
 /* dropout_test.c - dropout of hidden units: the mask's statistics and what it depends on, that it is there in
    training steps only, that training with it keeps its bits, and that it regularises. Its derivatives are
    covered by op_test.c and net_test.c, with the masks of a training step. */
+#include "net_fixture.h"
 #include "op_fixture.h"
 #include "train_fixture.h"
 
@@ -232,7 +233,35 @@ static const double *losses_of(kit *k, size_t first, size_t n, uint64_t seed, bo
   return t->loss;
 }
 
-/* A row's mask is that of its running number, wherever batches and tiles begin; with another seed it is another. */
+/* The same losses by a run of the net alone on the rows that the trainer formed, with masks of that seed. */
+static void expect_masks(kit *k, uint64_t seed) {
+  const fm_trainer *t = k->trainer;
+  real *out = new_reals((size_t)BATCH * DIM);
+  run_net(&(net_run){.net = k->net,
+                     .params = t->params,
+                     .n = BATCH,
+                     .rows = {.x = t->xt,
+                              .t = t->t,
+                              .labels = t->rows.labels,
+                              .cond = t->cond,
+                              .dim = DIM,
+                              .n_class_columns = 1,
+                              .cond_dim = COND,
+                              .training = true,
+                              .seed = seed},
+                     .out = out});
+  for (size_t i = 0; i < BATCH; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < DIM; j++) {
+      double e = (double)out[i * DIM + j] - (double)t->ut[i * DIM + j];
+      sum += e * e;
+    }
+    CLOSE(t->loss[i], sum / DIM, 1e-12 * sum);
+  }
+  free(out);
+}
+
+/* A row's mask is that of its running number under the training's seed, wherever batches and tiles begin. */
 START_TEST(batches_keep_masks) {
   const uint32_t kind = _i ? FM_NET_MLP : FM_NET_RESMLP;
   fm_ctx *ctx = new_ctx(2);
@@ -245,6 +274,8 @@ START_TEST(batches_keep_masks) {
   const double *plain = losses_of(&without, 0, BATCH, 5, true);
   for (size_t i = 0; i < BATCH; i++) moved += plain[i] != whole[i];
   ck_assert_uint_eq(moved, BATCH);
+  losses_of(&with, 0, BATCH, 6, true);
+  expect_masks(&with, 6);
   /* evaluating, which draws the same times and noise, has none */
   memcpy(whole, losses_of(&without, 0, BATCH, 5, false), sizeof whole);
   SAME(losses_of(&with, 0, BATCH, 5, false), whole, BATCH);
@@ -261,7 +292,7 @@ START_TEST(trained_models_are_without_it) {
   kit k = kit_with(ctx, kind, .3), plain = kit_with(ctx, kind, 0);
   OK(fm_trainer_run(ctx, k.trainer, k.data, 10));
   size_t n = k.net->n_params;
-  float *params = new_block(n, sizeof *params), out[2][N * DIM];
+  float out[2][N * DIM];
   double loss[3];
   fm_model *models[2];
   OK(fm_trainer_model(ctx, k.trainer, &models[0]));
@@ -276,7 +307,6 @@ START_TEST(trained_models_are_without_it) {
     fm_model_destroy(models[i]);
   }
   SAME(out[0], out[1], (size_t)N * DIM);
-  free(params);
   free_kit(&k), free_kit(&plain);
   fm_ctx_destroy(ctx);
 }
