@@ -22,6 +22,7 @@ typedef struct train_options {
   const char *net;
   uint32_t path, normalise; /* indexes of the words in the table below */
   double label_dropout, ema, held_out;
+  double dropout;
   uint64_t patience;
   bool keep_last;
   uint64_t steps, batch, seed, threads;
@@ -45,6 +46,8 @@ static const option options[] = {
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
+    {OPTION_REAL, 0, "dropout", "X", AT(dropout), 0, .999,
+     "share of hidden units that a training step leaves out, against learning few rows by heart (0: none)"},
     {OPTION_CHOICE, 0, "path", "condot|cosine", AT(path), 0, 0,
      "how noise becomes data: straight (the default), or along the cosine diffusion schedule"},
     {OPTION_CHOICE, 0, "normalise", "columns|whole|none", AT(normalise), 0, 0,
@@ -122,6 +125,7 @@ static int check_options(const train_options *o, fm_net_options *net) {
   if (!o->model) return args_wrong(c, "where should the model go? -o MODEL is missing");
   if (!parse_net(o->net, net))
     return args_wrong(c, "--net: '%s' is not like resmlp:256x3 or mlp:256x4: kind, width, depth", o->net);
+  net->dropout = o->dropout;
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
   if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
     return args_wrong(c, "the model and the checkpoint need files of their own");

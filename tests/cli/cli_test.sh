@@ -79,6 +79,7 @@ expect 2 "is outside" train x.csv -o m --held-out 1.5
 expect 2 "not one of condot|cosine" train x.csv -o m --path straight
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
 expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
+expect 2 "is outside" train x.csv -o m --dropout 1
 expect 2 "needs --checkpoint" train x.csv -o m --resume
 expect 2 "what is 'y.csv' for?" train x.csv y.csv -o m
 expect 2 "-n N is missing" sample m -o x.csv
@@ -346,6 +347,9 @@ expect 1 "not models" sample run.checkpoint -n 1 -o out.csv
 expect 0 "kept as run.checkpoint~" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint run.checkpoint
 check "the earlier one is there" test -s run.checkpoint~
 expect 0 "starting from the beginning" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint new --resume
+expect 0 "wrote" train ring.csv -o dropped --net mlp:16x2 --steps 5 --dropout .3 --checkpoint dropped.checkpoint
+differ m dropped
+expect 1 "net.dropout" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint dropped.checkpoint --resume
 expect 0 "loss.png" train ring.csv -o m --net mlp:16x2 --steps 50 --loss-curve loss.png
 check "a loss curve" test -s loss.png
 
