@@ -368,7 +368,15 @@ typedef struct fm_net_options {
   uint32_t depth;          /* MLP: linear layers, at least 1; residual MLP: blocks. 0: 4 | 3 */
   int32_t time_features;   /* even count of cos and sin features; 0: 64; negative: t itself as one input */
   uint32_t class_features; /* length of a class column's embedding; 0: 32 */
+  double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
 } fm_net_options;
+
+/* Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers, after the
+   activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in wide ResNets and
+   Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a trainer: losses of
+   evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units fall is noise keyed by the
+   trainer's seed, the row's running number and the unit, so "same bits" and resuming hold. Weights don't depend on
+   it, neither their number nor, for the same seed, their start. */
 
 /* What a custom network's callbacks get. Rows are independent; may be called from several threads. */
 typedef struct fm_net_call {

@@ -24,6 +24,7 @@ typedef struct train_options {
   const char *net, *path, *prior, *time;
   uint32_t normalise; /* index of the words in the table below */
   double label_dropout, ema, held_out;
+  double dropout;
   uint64_t patience;
   bool keep_last;
   uint64_t steps, batch, seed, threads;
@@ -53,6 +54,8 @@ static const option options[] = {
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "The model"},
     {OPTION_TEXT, 0, "net", "KIND:WxD", AT(net), 0, 0,
      "resmlp or mlp, its width and depth (" DEFAULT_NET ")"},
+    {OPTION_REAL, 0, "dropout", "X", AT(dropout), 0, .999,
+     "share of hidden units that a training step leaves out, against learning few rows by heart (0: none)"},
     {OPTION_TEXT, 0, "path", "NAME[:X[:Y]]", AT(path), 0, 0,
      "how noise becomes data: condot, straight (the default); cosine, poly:2, vp:0.1:20, linear-vp, "
      "target-ot:0.0001, or with noise around it icfm:0.1, cosine:0.1, bridge:0.5"},
@@ -211,6 +214,7 @@ static int check_options(const train_options *o, fm_net_options *net) {
   if (schedule_of(o) == FM_SCHEDULE_PLATEAU && (o->held_out == 0 || o->keep_last))
     return args_wrong(c, "--schedule plateau watches rows held out: leave %s out",
                       o->keep_last ? "--keep-last" : "--held-out 0");
+  net->dropout = o->dropout;
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
   if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
     return args_wrong(c, "the model and the checkpoint need files of their own");

@@ -11,7 +11,10 @@ void fmi_rng_words(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block,
 }
 
 void fmi_rng_row(uint64_t seed, uint32_t stream, uint64_t row, size_t n, uint32_t *out) {
-  uint32_t block = 0;
+  fmi_rng_row_from(seed, stream, row, 0, n, out);
+}
+
+void fmi_rng_row_from(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block, size_t n, uint32_t *out) {
   for (; n >= 4; n -= 4, out += 4) fmi_rng_words(seed, stream, row, block++, out);
   if (n > 0) {
     uint32_t words[4];

@@ -13,11 +13,14 @@
 #define FMI_STREAM_SHUFFLE 5u
 #define FMI_STREAM_PATH 6u
 #define FMI_STREAM_ROWS 7u
+#define FMI_STREAM_UNITS 8u
 
 /* Four words for block `block` of `row`. */
 void fmi_rng_words(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block, uint32_t out[4]);
 /* Words 0 .. n of a row: out [n]. */
 void fmi_rng_row(uint64_t seed, uint32_t stream, uint64_t row, size_t n, uint32_t *out);
+/* The n words from block `block` on. */
+void fmi_rng_row_from(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block, size_t n, uint32_t *out);
 /* In (0, 1), never 0 or 1: 53 bits. */
 double fmi_rng_uniform(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block);
 /* In 0 .. bound - 1, without bias beyond 2^-64 * bound. */

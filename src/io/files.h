@@ -35,7 +35,7 @@ void fmi_spec_double(fmi_spec *spec, const char *key, double value);
 void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path,
                    const fm_prior *prior);
 
-/* A pair of a file, or FM_E_FORMAT naming it. */
+/* A pair of a file, what it means that an older file lacks it, or FM_E_FORMAT naming it. */
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err);
 /* A number of at most `most`. */
 fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t most, uint64_t *value,

@@ -113,7 +113,7 @@ typedef struct input {
 } input;
 
 static fm_status read_net_options(const input *in, fm_net_options *o) {
-  const char *kind, *activation;
+  const char *kind, *activation, *dropout;
   uint64_t width, depth, time_features, class_features;
   FMI_TRY(fmi_spec_get(in->st, "net.kind", &kind, in->err));
   FMI_TRY(fmi_spec_get(in->st, "net.activation", &activation, in->err));
@@ -121,6 +121,7 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   FMI_TRY(fmi_spec_get_u64(in->st, "net.depth", 4096, &depth, in->err));
   FMI_TRY(fmi_spec_get_u64(in->st, "net.time_features", 65536, &time_features, in->err));
   FMI_TRY(fmi_spec_get_u64(in->st, "net.class_features", 65536, &class_features, in->err));
+  dropout = fmi_safetensors_pair(in->st, "net.dropout"); /* left out where there is none */
   const fmi_architecture *architecture = fmi_architecture_by_name(kind);
   if (architecture == NULL)
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.kind: expected a known architecture, found '%s'",
@@ -135,6 +136,9 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   if (o->activation == 0)
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, activation));
+  if (dropout != NULL && !fmi_text_to_double(dropout, &o->dropout)) /* its range is the net's to check */
+    return fmi_fail(in->err, FM_E_FORMAT, "net.dropout: expected a number, found '%s'",
+                    fmi_shown((char[FMI_SHOWN]){0}, dropout));
   return FM_OK;
 }
 

@@ -56,6 +56,7 @@ size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, si
                      .table_rows = extra.table_rows,
                      .activation = extra.activation,
                      .gain = extra.gain,
+                     .dropout = extra.dropout,
                      .constants = net->frequencies,
                      .custom = &net->custom,
                      .params = net->n_params};
@@ -78,6 +79,16 @@ size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activ
   return fmi_build_node(
       b, &fmi_op_linear, &input, 1,
       (fmi_build){.name = name, .attribute = {out}, .activation = activation, .gain = gain});
+}
+
+size_t fmi_build_dropout(fmi_builder *b, size_t input) {
+  double share = b->net->options.dropout;
+  if (share == 0) return input;
+  size_t node = fmi_build_node(b, &fmi_op_dropout, &input, 1,
+                               (fmi_build){.attribute = {b->dropout_columns}, .dropout = share});
+  if (b->status == FM_OK)
+    b->dropout_columns += fmi_round_up(fmi_shape_size(b->net->nodes[node].shape), 4);
+  return node;
 }
 
 static size_t joined(fmi_builder *b, size_t first, size_t second) {

@@ -1,5 +1,5 @@
 /* mlp.c - a multilayer perceptron on [x, time features, class embeddings, condition]: `depth` linear layers
-   with the activation between them. */
+   with the activation between them, and dropout behind it. */
 #include "net/net.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@ static size_t build(fmi_builder *b, const fm_net_options *o) {
   for (uint32_t layer = 0; layer + 1 < o->depth; layer++) {
     char name[32];
     snprintf(name, sizeof name, "layers.%u", (unsigned)layer);
-    h = fmi_build_linear(b, h, o->width, o->activation, 1.4, name);
+    h = fmi_build_dropout(b, fmi_build_linear(b, h, o->width, o->activation, 1.4, name));
   }
   char name[32];
   snprintf(name, sizeof name, "layers.%u", (unsigned)o->depth - 1);

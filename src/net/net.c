@@ -110,6 +110,10 @@ static fm_status fill_options(fm_net *net, const fm_net_options *given, fmi_erro
   if (o->class_features > 65536)
     return fmi_fail(err, FM_E_INVALID, "net_options.class_features: expected 1 to 65536, found %u",
                     (unsigned)o->class_features);
+  if (!(o->dropout >= 0 && o->dropout < 1))
+    return fmi_fail(err, FM_E_INVALID, "net_options.dropout: expected 0 or more and below 1, found %g",
+                    o->dropout);
+  if (o->dropout == 0) o->dropout = 0; /* not -0, whose text in files is another */
   return FM_OK;
 }
 
@@ -168,9 +172,12 @@ fm_net *fmi_net_new_custom(fmi_memory *memory, size_t dim, const uint32_t *n_cla
 }
 
 fm_status fmi_net_init(const fm_net *net, uint64_t seed, real *params, fmi_error *err) {
+  uint64_t row = 0;
   for (size_t i = 0; i < net->n_nodes; i++) {
     const fmi_node *node = &net->nodes[i];
-    if (node->op->init) FMI_TRY(node->op->init(node, seed, i, params + node->params, err));
+    if (node->op == &fmi_op_dropout) continue; /* the same weights with dropout and without */
+    if (node->op->init) FMI_TRY(node->op->init(node, seed, row, params + node->params, err));
+    row++;
   }
   return FM_OK;
 }

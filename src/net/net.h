@@ -59,6 +59,7 @@ struct fmi_builder {
   fm_net *net;
   fmi_rows sizes;
   size_t node_capacity, tensor_capacity;
+  size_t dropout_columns; /* noise columns that dropout has taken so far */
   fmi_error *err;
   fm_status status; /* of the first failure; later additions do nothing */
 };
@@ -69,13 +70,15 @@ typedef struct fmi_build {
   size_t attribute[2];
   size_t table_rows;
   uint32_t activation;
-  double gain;
+  double gain, dropout;
 } fmi_build;
 
 size_t fmi_build_node(fmi_builder *b, const fmi_op *op, const size_t *inputs, size_t n_inputs,
                       fmi_build extra);
 size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activation, double gain,
                         const char *name);
+/* The net's dropout of hidden units; without it the input itself: no node is made. */
+size_t fmi_build_dropout(fmi_builder *b, size_t input);
 /* Time features, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX: nothing). */
 size_t fmi_build_conditions(fmi_builder *b, size_t first);
 

@@ -2,11 +2,14 @@
    layer norm, starting as the identity (adaLN-Zero, Peebles & Xie 2023, section 3.2):
 
      c = act(linear([time, classes, condition]))
-     h = linear(x);   h += gate(c) * linear(act(linear(adaln(h, c))))   for every block
+     h = linear(x);   h += gate(c) * linear(drop(act(linear(adaln(h, c)))))   for every block
      u = linear(adaln(h, c)) + skip(c) * x
 
    The gated skip is not in the paper: it lets u follow x column by column at full rank even where the hidden
-   width is below dim, which the flow of a Gaussian needs (its velocity is a multiple of x). */
+   width is below dim, which the flow of a Gaussian needs (its velocity is a multiple of x).
+
+   Dropout stands between a block's two linear layers, as in wide ResNets (Zagoruyko & Komodakis 2016) and in the
+   feed-forward layers of Transformers: h and c, which every block reads, stay whole. */
 #include "net/net.h"
 
 #include <stdio.h>
@@ -35,7 +38,7 @@ static size_t block(fmi_builder *b, size_t h, size_t c, uint32_t index) {
   char prefix[24];
   snprintf(prefix, sizeof prefix, "blocks.%u", (unsigned)index);
   size_t branch = modulated(b, h, c, prefix);
-  branch = named_linear(b, branch, o->width, o->activation, 1.4, prefix, "linear1");
+  branch = fmi_build_dropout(b, named_linear(b, branch, o->width, o->activation, 1.4, prefix, "linear1"));
   branch = named_linear(b, branch, o->width, 0, 1, prefix, "linear2");
   size_t gate = named_linear(b, c, o->width, 0, 0, prefix, "gate");
   return gated(b, h, gate, branch);

@@ -34,6 +34,7 @@ typedef struct fmi_node {
   size_t table_rows;       /* embed: classes + 1 */
   uint32_t activation;     /* FM_ACT_... fused into the output, or 0 */
   double gain;             /* scale of the initial weights; 0: zeros */
+  double dropout;          /* share of units that fall while training */
   const double *constants; /* e.g. frequencies; owned by the net */
   const fmi_custom *custom;
   /* from setup */
@@ -56,6 +57,8 @@ typedef struct fmi_rows {
   const double *dt;      /* jvp: tangent of t or NULL: zero */
   real *d_x;             /* vjp: gradient of x, out, or NULL */
   size_t dim, n_class_columns, cond_dim;
+  bool training;            /* units are dropped, by noise of seed at rows first_row on */
+  uint64_t seed, first_row; /* first_row: the running number of the call's first row */
 } fmi_rows;
 
 typedef struct fmi_call {

@@ -91,7 +91,10 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
                    .cond = net->cond_dim ? t->cond + w.first * net->cond_dim : NULL,
                    .dim = dim,
                    .n_class_columns = k,
-                   .cond_dim = net->cond_dim};
+                   .cond_dim = net->cond_dim,
+                   .training = s->train,
+                   .seed = s->seed,
+                   .first_row = s->first_row + w.first};
   FMI_TRY(fmi_run_forward(t->plan, &s->weights, &rows, w.first, w.n, &w.slot->work, t->batch_block, err));
   const real *v = fmi_run_output(t->plan, w.first, &w.slot->work, t->batch_block);
   real *d = s->train ? fmi_run_d_output(t->plan, w.first, &w.slot->work, t->batch_block) : NULL;

@@ -27,6 +27,9 @@ ABOUT(fm_net_create) {
   NO_NET(FM_E_INVALID, "time_features:", .time_features = 3);
   NO_NET(FM_E_INVALID, "time_features:", .time_features = INT32_MAX - 1);
   NO_NET(FM_E_INVALID, "class_features:", .class_features = UINT32_MAX);
+  NO_NET(FM_E_INVALID, "dropout:", .dropout = 1);
+  NO_NET(FM_E_INVALID, "dropout:", .dropout = -.1);
+  NO_NET(FM_E_INVALID, "dropout:", .dropout = NAN);
 #undef NO_NET
 }
 

@@ -89,6 +89,7 @@ expect 2 "leave --held-out 0 out" train x.csv -o m --schedule plateau --held-out
 expect 2 "leave --keep-last out" train x.csv -o m --schedule plateau --keep-last
 expect 2 "is outside" train x.csv -o m --weight-decay -1
 expect 2 "0 is outside" train x.csv -o m --accumulate 0
+expect 2 "is outside" train x.csv -o m --dropout 1
 expect 2 "needs --checkpoint" train x.csv -o m --resume
 expect 2 "what is 'y' for?" info x y
 expect 2 "-n N is missing" sample m -o x.csv
@@ -433,6 +434,9 @@ expect 1 "not models" sample run.checkpoint -n 1 -o out.csv
 expect 0 "kept as run.checkpoint~" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint run.checkpoint
 check "the earlier one is there" test -s run.checkpoint~
 expect 0 "starting from the beginning" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint new --resume
+expect 0 "wrote" train ring.csv -o dropped --net mlp:16x2 --steps 5 --dropout .3 --checkpoint dropped.checkpoint
+differ m dropped
+expect 1 "net.dropout" train ring.csv -o m --net mlp:16x2 --steps 5 --checkpoint dropped.checkpoint --resume
 expect 0 "loss.png" train ring.csv -o m --net mlp:16x2 --steps 50 --loss-curve loss.png
 check "a loss curve" test -s loss.png
 

@@ -28,6 +28,7 @@ fm_net_options small_net(uint32_t kind) {
   o.depth = 2;
   o.time_features = 4;
   o.class_features = 3;
+  o.dropout = .25;
   return o;
 }
 

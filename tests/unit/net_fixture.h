@@ -29,6 +29,7 @@ static inline fmi_rows rows_from(const fmi_rows *all, size_t first) {
   if (r.dx) r.dx += first * r.dim;
   if (r.dt) r.dt += first;
   if (r.d_x) r.d_x += first * r.dim;
+  r.first_row += first;
   return r;
 }
 
@@ -105,6 +106,7 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
   fm_net *net = fmi_object_create(memory, sizeof *net, destroy_net, &err);
   ck_assert_ptr_nonnull(net);
   net->dim = DIM, net->n_class_columns = 1, net->cond_dim = 2;
+  net->options.dropout = .25;
   net->n_classes = fmi_alloc(memory, 1, sizeof *net->n_classes, &err);
   net->n_classes[0] = 3;
   net->frequencies = fmi_alloc(memory, 2, sizeof *net->frequencies, &err);
@@ -123,7 +125,7 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
       pick[j] = next_word(&seed) % n;
       in[j] = pool[pick[j]];
     }
-    size_t kind = next_word(&seed) % 8, used = 1, made;
+    size_t kind = next_word(&seed) % 9, used = 1, made;
     uint32_t act = kind == 1 ? FM_ACT_TANH : FM_ACT_SILU;
     switch (kind) {
     case 0:
@@ -143,6 +145,9 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
       made = fmi_build_node(&b, &fmi_op_gated_add, in, used = 3, (fmi_build){0});
       break;
     case 6:
+      made = fmi_build_dropout(&b, in[0]);
+      break;
+    case 7:
       in[1] = fmi_build_linear(&b, in[1], 2 * DIM, 0, 1, "m");
       made = fmi_build_node(&b, &fmi_op_adaln, in, used = 2, (fmi_build){0});
       break;
@@ -163,7 +168,7 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 
-/* n rows for a net, some without class and some without condition. Free with free_rows. */
+/* n rows of a training step for a net, some without class and some without condition. Free with free_rows. */
 typedef struct net_rows {
   size_t n, cells;
   real *x, *cond, *dx, *d_x, *w;
@@ -199,6 +204,9 @@ static inline fmi_rows rows_of(const net_rows *r, const fm_net *net) {
                     .cond = net->cond_dim ? r->cond : NULL,
                     .dim = net->dim,
                     .n_class_columns = net->n_class_columns,
-                    .cond_dim = net->cond_dim};
+                    .cond_dim = net->cond_dim,
+                    .training = true, /* units fall where the net has dropout */
+                    .seed = 8,
+                    .first_row = 1000};
 }
 #endif

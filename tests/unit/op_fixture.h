@@ -19,6 +19,7 @@ typedef struct example {
   size_t attribute[2];
   size_t table_rows;
   uint32_t activation;
+  double dropout;
 } example;
 
 typedef struct bench {
@@ -26,6 +27,8 @@ typedef struct bench {
   const fmi_kernels *kernels;
   size_t rows;
   bool blas; /* products by the BLAS: nothing is packed */
+  bool at_rest; /* not training */
+  uint64_t first_row;
   size_t n_in[FMI_MAX_INPUTS], n_out, n_extra, n_scratch, n_packed, n_packed_back;
   real *in[FMI_MAX_INPUTS], *t_in[FMI_MAX_INPUTS], *d_in[FMI_MAX_INPUTS];
   real *out, *t_out, *d_out, *extra, *scratch, *params, *d_params, *packed, *packed_back;
@@ -86,6 +89,7 @@ static inline void bench_sizes(bench *b, const example *e) {
                        .table_rows = e->table_rows,
                        .activation = e->activation,
                        .gain = 1,
+                       .dropout = e->dropout,
                        .custom = &custom_net};
   memcpy(b->node.in_shape, e->in, sizeof e->in);
   b->constants = new_block(e->attribute[0] + 1, sizeof *b->constants);
@@ -186,7 +190,10 @@ static inline fmi_rows bench_outside(const bench *b, size_t first) {
                     .d_x = b->d_x + first * OUTSIDE_DIM,
                     .dim = OUTSIDE_DIM,
                     .n_class_columns = OUTSIDE_CLASSES,
-                    .cond_dim = OUTSIDE_COND};
+                    .cond_dim = OUTSIDE_COND,
+                    .training = !b->at_rest,
+                    .seed = 6,
+                    .first_row = b->first_row + first};
 }
 
 static inline fmi_call bench_call(bench *b, size_t first, size_t n, const fmi_rows *outside) {

@@ -1,6 +1,8 @@
 /* op_parity_test.c - operators against numbers computed with PyTorch, in double. */
 #include "op_fixture.h"
 
+#include "net/net.h"
+
 #define VECTOR(n)                                                                                            \
   { 1, n }
 
@@ -117,30 +119,35 @@ START_TEST(adaln_agrees_with_pytorch) {
 }
 END_TEST
 
+/* Also at -1 and 1, where other implementations' numbers are often given. */
 START_TEST(activations_agree_with_pytorch) {
-  static const double x[] = {-3, -1.5, -0.25, 0.4, 2};
-  static const double y[FMI_N_ACT][5] = {
+  enum { N = 7 };
+  static const double x[N] = {-3, -1.5, -0.25, 0.4, 2, -1, 1};
+  static const double y[FMI_N_ACT][N] = {
       [FM_ACT_SILU] = {-0.14227761953270035, -0.27363828570953452, -0.10945587477855048, 0.23947506404498081,
-                       1.7615941559557646},
+                       1.7615941559557646, -.2689414213699951, .7310585786300049},
       [FM_ACT_GELU] = {-0.0040496940948903104, -0.10021080190328704, -0.10032341857926907,
-                       0.26216869664412967, 1.9544997361036416},
+                       0.26216869664412967, 1.9544997361036416, -.15865525393145702, .841344746068543},
       [FM_ACT_GELU_TANH] = {-0.0036373920817729943, -0.10042842301976707, -0.100324649298315,
-                            0.26216116942735618, 1.954597694087775},
+                            0.26216116942735618, 1.954597694087775, -.15880800939172324, .8411919906082768},
       [FM_ACT_SELU] = {-1.6705687287671118, -1.3658143533672527, -0.38889019747811898, 0.42028039494219221,
-                       2.1014019747109609},
-      [FM_ACT_ELU] = {-0.95021293163213605, -0.77686983985157021, -0.22119921692859512, 0.4, 2},
+                       2.1014019747109609, -1.1113307378125625, 1.0507009873554805},
+      [FM_ACT_ELU] = {-0.95021293163213605, -0.77686983985157021, -0.22119921692859512, 0.4, 2,
+                      -.6321205588285577, 1},
       [FM_ACT_TANH] = {-0.99505475368673046, -0.9051482536448664, -0.24491866240370913, 0.3799489622552249,
-                       0.9640275800758169},
-      [FM_ACT_RELU] = {0, 0, 0, 0.4, 2},
+                       0.9640275800758169, -.7615941559557649, .7615941559557649},
+      [FM_ACT_RELU] = {0, 0, 0, 0.4, 2, 0, 1},
       [FM_ACT_MISH] = {-0.14564746127562461, -0.29809974216680674, -0.129926963679141, 0.28903053407236312,
-                       1.9439589595339946}};
+                       1.9439589595339946, -.3034014613741089, .8650983882673103}};
   for (uint32_t act = 1; act < FMI_N_ACT; act++) {
-    example e = {.op = &fmi_op_activation, .n_inputs = 1, .in = {VECTOR(5)}, .activation = act};
-    bench b = bench_open(&e, fmi_kernels_get(FM_ISA_AUTO), 1, false);
-    for (size_t i = 0; i < 5; i++) b.in[0][i] = (real)x[i];
-    bench_forward(&b);
-    expect(b.out, y[act], 5, "activation");
-    bench_close(&b);
+    example e = {.op = &fmi_op_activation, .n_inputs = 1, .in = {VECTOR(N)}, .activation = act};
+    for (uint32_t isa = FM_ISA_AUTO; isa <= FM_ISA_PLAIN; isa++) {
+      bench b = bench_open(&e, fmi_kernels_get(isa), 1, false);
+      for (size_t i = 0; i < N; i++) b.in[0][i] = (real)x[i];
+      bench_forward(&b);
+      expect(b.out, y[act], N, fmi_activation_name(act));
+      bench_close(&b);
+    }
   }
 }
 END_TEST

@@ -25,6 +25,12 @@ START_TEST(philox_has_the_known_answers) {
       fmi_rng_words(5, 6, 7, (uint32_t)(i / 4), block);
       ck_assert_uint_eq(row[i], i < n ? block[i % 4] : 0);
     }
+    memset(row, 0, sizeof row);
+    fmi_rng_row_from(5, 6, 7, 3, n, row);
+    for (size_t i = 0; i < 11; i++) {
+      fmi_rng_words(5, 6, 7, (uint32_t)(3 + i / 4), block);
+      ck_assert_uint_eq(row[i], i < n ? block[i % 4] : 0);
+    }
   }
 }
 END_TEST
