@@ -86,8 +86,7 @@ size_t fmi_build_dropout(fmi_builder *b, size_t input) {
   if (share == 0) return input;
   size_t node = fmi_build_node(b, &fmi_op_dropout, &input, 1,
                                (fmi_build){.attribute = {b->dropout_columns}, .dropout = share});
-  if (b->status == FM_OK)
-    b->dropout_columns += fmi_round_up(fmi_shape_size(b->net->nodes[node].shape), 4);
+  if (b->status == FM_OK) b->dropout_columns += fmi_round_up(fmi_shape_size(b->net->nodes[node].shape), 4);
   return node;
 }
 

@@ -129,9 +129,9 @@ static fm_net *example(int i) {
         (fm_net_options){
             .width = 21, .depth = 1, .time_features = -1, .class_features = 5, .activation = FM_ACT_TANH});
   case 4:
-    return net_of(3, NULL, 0, 0,
-                  (fm_net_options){
-                      .kind = FM_NET_MLP, .width = 9, .depth = 4, .time_features = 6, .dropout = .3});
+    return net_of(
+        3, NULL, 0, 0,
+        (fm_net_options){.kind = FM_NET_MLP, .width = 9, .depth = 4, .time_features = 6, .dropout = .3});
   case 5:
     return net_of(5, classes, 2, 4,
                   (fm_net_options){.width = 14, .depth = 2, .time_features = 6, .dropout = .5});

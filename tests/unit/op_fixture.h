@@ -26,7 +26,7 @@ typedef struct bench {
   fmi_node node;
   const fmi_kernels *kernels;
   size_t rows;
-  bool blas; /* products by the BLAS: nothing is packed */
+  bool blas;    /* products by the BLAS: nothing is packed */
   bool at_rest; /* not training */
   uint64_t first_row;
   size_t n_in[FMI_MAX_INPUTS], n_out, n_extra, n_scratch, n_packed, n_packed_back;
