@@ -72,7 +72,7 @@ static fm_status update(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net
     if (u.scratch == NULL) return FM_E_NOMEM;
     for (size_t i = 0; i < net->n_nodes; i++) fmi_optimizer_update_node(optimizer, &net->nodes[i], u);
     fmi_free(ctx->memory, u.scratch);
-  } else {
+  } else if (n_params > 0) {
     optimizer->rule->update(&u);
   }
   if (grad_norm) *grad_norm = norm;
