@@ -56,7 +56,7 @@ INSTALLED := $(abspath $(T)/installed)
 $(INSTALLED)/done: $(STATIC) $(SHARED) $(PROGRAM) $(BUILD)/libflowmatch.pc libflowmatch.pc.in $(wildcard include/*.h)
 	@rm -rf $(INSTALLED) && rm -f $(BUILD)/libflowmatch.pc
 	@$(MAKE) --no-print-directory -s install DESTDIR= PREFIX=$(INSTALLED) LIBDIR=$(INSTALLED)/lib \
-	  INCLUDEDIR=$(INSTALLED)/include BINDIR=$(INSTALLED)/bin
+	  INCLUDEDIR=$(INSTALLED)/include BINDIR=$(INSTALLED)/bin DATADIR=$(INSTALLED)/share MANDIR=$(INSTALLED)/share/man
 	@rm -f $(BUILD)/libflowmatch.pc
 	@touch $@
 

@@ -155,7 +155,8 @@ static const char *dashes(const origin *from) { return from->file ? "" : "--"; }
 static int out_of_range(const origin *from, const option *o, const char *text) {
   if (isinf(o->most))
     return origin_wrong(from, "%s%s: %s is less than %g", dashes(from), o->name, text, o->least);
-  return origin_wrong(from, "%s%s: %s is outside %g .. %.10g", dashes(from), o->name, text, o->least, o->most);
+  return origin_wrong(from, "%s%s: %s is outside %g .. %.10g", dashes(from), o->name, text, o->least,
+                      o->most);
 }
 
 static bool in_range(const option *o, double value) {
@@ -281,7 +282,8 @@ typedef struct walk {
 const option *args_option(const command *c, const char *name, size_t length) {
   for (size_t i = 0; i < c->n_options; i++) {
     const option *o = &c->options[i];
-    if (o->kind != OPTION_HEADING && strlen(o->name) == length && memcmp(o->name, name, length) == 0) return o;
+    if (o->kind == OPTION_HEADING) continue;
+    if (strlen(o->name) == length && memcmp(o->name, name, length) == 0) return o;
   }
   return NULL;
 }

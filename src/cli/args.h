@@ -17,8 +17,8 @@ typedef struct option {
   option_kind kind;
   char letter;        /* '\0': none */
   const char *name;   /* without its dashes */
-  const char *value;  /* what the help calls the value; with FILE, MODEL or OUT in it, shells complete file names.
-                         The words of a choice ("euler|dopri5") */
+  const char *value;  /* what the help calls the value: with FILE in it, or MODEL or OUT, shells complete the names
+                         of files; the words of a choice ("euler|dopri5") */
   size_t offset;      /* of the member in the command's struct that it sets */
   double least, most; /* for numbers, both ends allowed; both 0: any */
   const char *help;
@@ -42,8 +42,9 @@ typedef struct command {
 } command;
 
 /* Fills `values`, which holds the defaults, from argv[1] on. Returns -1 to go on, or the exit code: the help
-   or the options as a file were asked for and printed, or something is wrong and was reported. Several operands
-   are in a block that the caller frees; words may also be those of a --config file, until config_free. */
+   or the options as a file were asked for and printed, or something is wrong and was reported. Several
+   operands are in a block that the caller frees; words may also be those of a --config file, until
+   config_free. */
 int args_parse(const command *c, int argc, char **argv, void *values);
 void args_help(const command *c);
 
@@ -65,8 +66,8 @@ typedef struct origin {
 
 /* Reports what is wrong there, and where to read on; returns EXIT_USAGE. */
 int origin_wrong(const origin *from, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Sets the member that o describes; NULL turns a flag on. Returns -1, or the exit code after a report. text must
-   outlive values. */
+/* Sets the member that o describes; NULL turns a flag on. Returns -1, or the exit code after a report. text
+   must outlive values. */
 int args_set(const origin *from, const option *o, const char *text, void *values);
 
 /* The option of this name, [length]; NULL if the command has none. */
