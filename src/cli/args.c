@@ -24,6 +24,10 @@ static const option common[] = {
 
 const option *args_common(size_t i) { return i < COUNT(common) ? &common[i] : NULL; }
 
+const option *args_at(const command *c, size_t i) {
+  return i < c->n_options ? &c->options[i] : args_common(i - c->n_options);
+}
+
 /* ---- messages -------------------------------------------------------------------------------------- */
 
 static int report(const origin *from, const char *format, va_list arguments) {
@@ -134,11 +138,10 @@ const char *args_nearest(const char *word, const char *(*candidate)(const void *
   return nearest;
 }
 
-static const char *option_name(const void *list, size_t i) { return ((const option *)list)[i].name; }
+static const char *option_name(const void *list, size_t i) { return args_at(list, i)->name; }
 
 const char *args_nearest_option(const command *c, const char *name) {
-  const char *nearest = args_nearest(name, option_name, c->options, c->n_options);
-  return nearest ? nearest : args_nearest(name, option_name, common, COUNT(common));
+  return args_nearest(name, option_name, c, c->n_options + COUNT(common));
 }
 
 static int unknown_option(const command *c, const char *argument) {

@@ -74,6 +74,8 @@ int args_set(const origin *from, const option *o, const char *text, void *values
 const option *args_option(const command *c, const char *name, size_t length);
 /* --config, --print-config and --help, which every command has; NULL from i = 3 on. They set no member. */
 const option *args_common(size_t i);
+/* Option i of a command, its own first, headings too, then those of every command; NULL after the last. */
+const option *args_at(const command *c, size_t i);
 /* The option of the table most like name, or NULL. */
 const char *args_nearest_option(const command *c, const char *name);
 /* Whether o holds a value that its table allows; some defaults stand for a choice made later. */

@@ -29,11 +29,6 @@ const command completion_command = {
 
 /* ---- what all shells are told ---------------------------------------------------------------------- */
 
-/* Option i of a command, its own first, then those of every command; NULL after the last. */
-static const option *option_at(const command *c, size_t i) {
-  return i < c->n_options ? &c->options[i] : args_common(i - c->n_options);
-}
-
 /* The words, with blanks between them. */
 static void print_words(const char *words) {
   for (; *words; words++) putchar(*words == '|' ? ' ' : *words);
@@ -67,7 +62,7 @@ static void bash_pattern(const command *c, const option *o) {
 
 static void bash_values(const command *c) {
   const option *o;
-  for (size_t i = 0; (o = option_at(c, i)); i++) {
+  for (size_t i = 0; (o = args_at(c, i)); i++) {
     if (o->kind == OPTION_HEADING || o->kind == OPTION_FLAG) continue;
     bash_pattern(c, o);
     if (o->kind == OPTION_CHOICE) {
@@ -83,7 +78,7 @@ static void bash_values(const command *c) {
 static void bash_options(const command *c) {
   const option *o;
   printf("    %s) words=\"", c->name);
-  for (size_t i = 0; (o = option_at(c, i)); i++)
+  for (size_t i = 0; (o = args_at(c, i)); i++)
     if (o->kind != OPTION_HEADING) printf("--%s ", o->name);
   puts("\" ;;");
 }
@@ -173,7 +168,7 @@ static void zsh_option(const option *o) {
 static void zsh_command(const command *c) {
   const option *o;
   printf("  %s)\n    _arguments -s \\\n", c->name);
-  for (size_t i = 0; (o = option_at(c, i)); i++)
+  for (size_t i = 0; (o = args_at(c, i)); i++)
     if (o->kind != OPTION_HEADING) zsh_option(o);
   if (!c->operand) {
     puts("      && return 0");
@@ -241,7 +236,7 @@ static void fish_command(const command *c) {
   printf("complete -c flowmatch -n __fish_use_subcommand -f -a %s -d '", c->name);
   fish_brief(c->summary);
   puts("'");
-  for (size_t i = 0; (o = option_at(c, i)); i++)
+  for (size_t i = 0; (o = args_at(c, i)); i++)
     if (o->kind != OPTION_HEADING) fish_option(c, o);
   if (c->operand && !c->words) return; /* files, as always */
   printf("complete -c flowmatch -n '__fish_seen_subcommand_from %s' -f", c->name);

@@ -52,6 +52,10 @@ static char *skip_blanks(char *at) {
   return at;
 }
 
+static void trim(char *text) {
+  for (char *end = text + strlen(text); end > text && isspace((unsigned char)end[-1]);) *--end = '\0';
+}
+
 /* Takes the quotes off a word, in place; *at moves behind it. False: the end is missing. */
 static bool unquote(char **at, char **word) {
   char quote = **at, *from = *at + 1, *to = from;
@@ -99,7 +103,7 @@ static int whole_value(const origin *from, char *at, char **value) {
       *c = '\0';
       break;
     }
-  for (char *end = at + strlen(at); end > at && isspace((unsigned char)end[-1]);) *--end = '\0';
+  trim(at);
   return -1;
 }
 
@@ -186,6 +190,7 @@ static int begin_section(const origin *from, char *at, const command **section) 
 static int take_line(const origin *from, char *line, const command **section, void *values) {
   if (from->line == 1 && strncmp(line, "\357\273\277", 3) == 0) line += 3; /* the mark of some editors */
   char *at = skip_blanks(line);
+  trim(at);
   if (*at == '\0' || *at == '#') return -1;
   if (*at == '[') return begin_section(from, at, section);
   if (*section && *section != from->c) return -1;
