@@ -17,8 +17,8 @@ typedef struct option {
   option_kind kind;
   char letter;        /* '\0': none */
   const char *name;   /* without its dashes */
-  const char *value;  /* what the help calls the value: with FILE in it, or MODEL or OUT, shells complete the names
-                         of files; the words of a choice ("euler|dopri5") */
+  const char *value;  /* what the help calls the value: with FILE in it, or MODEL or OUT, shells complete file
+                         names; the words of a choice ("euler|dopri5") */
   size_t offset;      /* of the member in the command's struct that it sets */
   double least, most; /* for numbers, both ends allowed; both 0: any */
   const char *help;
