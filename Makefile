@@ -20,6 +20,8 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
 BUILD ?= build
 BLAS ?= openblas
 CFLAGS ?= -O3 -g
@@ -66,7 +68,7 @@ PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng zlib)
 PNG_LIBS = $(shell $(PKG_CONFIG) --libs libpng zlib)
 
 .PHONY: all lib
-all: lib $(PROGRAM)
+all: lib $(PROGRAM) pages
 lib: $(STATIC) $(SHARED) $(BUILD)/libflowmatch.pc
 
 # One file per instruction set gets its own flags; the table of kernels picks at run time.
@@ -102,6 +104,18 @@ $(SHARED): $(LIB_OBJECTS)
 $(PROGRAM): $(CLI_OBJECTS) $(STATIC)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
+
+# The manual and what shells complete, from the program's own tables.
+PAGES := $(BUILD)/pages
+.PHONY: pages
+pages: $(PAGES)/flowmatch.1 $(PAGES)/flowmatch.bash $(PAGES)/flowmatch.zsh $(PAGES)/flowmatch.fish
+$(PAGES)/flowmatch.1: page := manual
+$(PAGES)/flowmatch.bash: page := completion bash
+$(PAGES)/flowmatch.zsh: page := completion zsh
+$(PAGES)/flowmatch.fish: page := completion fish
+$(PAGES)/%: $(PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(PROGRAM) $(page) > $@.new && mv $@.new $@
 
 # Made anew every time: PREFIX may differ between `make` and `make install`.
 $(BUILD)/libflowmatch.pc: libflowmatch.pc.in force
@@ -146,6 +160,8 @@ demo: all $(EXAMPLES)
 
 # ---- install --------------------------------------------------------------------------------------
 
+INSTALLED_PAGES = $(MANDIR)/man1/flowmatch.1 $(DATADIR)/bash-completion/completions/flowmatch \
+  $(DATADIR)/zsh/site-functions/_flowmatch $(DATADIR)/fish/vendor_completions.d/flowmatch.fish
 .PHONY: install uninstall
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR)
@@ -156,9 +172,15 @@ install: all
 	ln -sf libflowmatch.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libflowmatch.so
 	$(INSTALL) -m 644 $(BUILD)/libflowmatch.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(dir $(INSTALLED_PAGES)))
+	$(INSTALL) -m 644 $(PAGES)/flowmatch.1 $(DESTDIR)$(MANDIR)/man1/flowmatch.1
+	$(INSTALL) -m 644 $(PAGES)/flowmatch.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/flowmatch
+	$(INSTALL) -m 644 $(PAGES)/flowmatch.zsh $(DESTDIR)$(DATADIR)/zsh/site-functions/_flowmatch
+	$(INSTALL) -m 644 $(PAGES)/flowmatch.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/flowmatch.fish
 uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/flowmatch.h $(DESTDIR)$(LIBDIR)/libflowmatch.* \
-	  $(DESTDIR)$(LIBDIR)/pkgconfig/libflowmatch.pc $(DESTDIR)$(BINDIR)/flowmatch
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/libflowmatch.pc $(DESTDIR)$(BINDIR)/flowmatch \
+	  $(addprefix $(DESTDIR),$(INSTALLED_PAGES))
 
 .PHONY: format clean
 format:

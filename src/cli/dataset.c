@@ -57,14 +57,33 @@ static bool count_classes(const table *t, labels *l, size_t column) {
   return true;
 }
 
-static bool labels_read(const char *file, size_t n_rows, labels *l) {
+/* Of rows to evaluate on, which need not have every class, but no other. */
+static bool check_classes(const table *t, const labels *l, const labels *trained) {
+  for (size_t i = 0; i < t->n_rows * t->n_columns; i++) {
+    uint32_t label = (uint32_t)l->values[i], n_classes = trained->n_classes[i % t->n_columns];
+    if (label >= n_classes)
+      return cli_fail(t->name, NULL,
+                      "row %zu, column %zu (counted from 0) is %u; --labels has classes 0 .. %u",
+                      i / t->n_columns, i % t->n_columns, (unsigned)label, (unsigned)(n_classes - 1));
+  }
+  return true;
+}
+
+static bool check_columns(const char *file, size_t n, size_t wanted) {
+  return n == wanted || cli_fail(file, NULL, "it has %zu column%s, the rows trained on %zu", n, S(n), wanted);
+}
+
+/* trained, or NULL: the labels that a model learns. */
+static bool labels_read(const char *file, size_t n_rows, const labels *trained, labels *l) {
   table t;
   if (!table_read(file, false, &t)) return false;
   l->n_columns = t.n_columns;
   l->values = cli_alloc(t.n_rows * t.n_columns, sizeof *l->values);
   l->n_classes = cli_alloc(t.n_columns, sizeof *l->n_classes);
   bool ok = check_row_count(&t, n_rows) && to_labels(&t, l->values);
-  for (size_t column = 0; ok && column < t.n_columns; column++) ok = count_classes(&t, l, column);
+  if (ok && trained)
+    ok = check_columns(file, t.n_columns, trained->n_columns) && check_classes(&t, l, trained);
+  for (size_t column = 0; ok && !trained && column < t.n_columns; column++) ok = count_classes(&t, l, column);
   table_free(&t);
   return ok;
 }
@@ -167,12 +186,16 @@ static bool all_npy(const word_list *files) {
   return true;
 }
 
-bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file,
-                  bool missing, dataset *out) {
+/* trained, or NULL: a dataset that this one is to be like. */
+static bool read_all(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file,
+                     bool missing, const dataset *trained, dataset *out) {
   dataset d = {0};
+  const labels *known = trained ? &trained->labels : NULL;
   bool ok = all_npy(files) ? inspect_files(ctx, files, &d.rows) : read_tables(files, missing, &d.rows);
-  ok = ok && (!label_file || labels_read(label_file, d.rows.n_rows, &d.labels));
+  if (ok && trained) ok = check_columns(files->word[0], d.rows.n_columns, trained->rows.n_columns);
+  ok = ok && (!label_file || labels_read(label_file, d.rows.n_rows, known, &d.labels));
   ok = ok && (!cond_file || conditions_read(cond_file, d.rows.n_rows, false, &d.cond, NULL));
+  if (ok && trained && cond_file) ok = check_columns(cond_file, d.cond.n_columns, trained->cond.n_columns);
   if (ok) {
     fm_status status = open_rows(ctx, files, missing, &d);
     ok = cli_check(ctx, status, files->word[0], npy_hint(status));
@@ -184,10 +207,17 @@ bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, c
   return ok;
 }
 
+bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file,
+                  bool missing, dataset *out) {
+  return read_all(ctx, files, label_file, cond_file, missing, NULL, out);
+}
+
 void dataset_free(dataset *d) {
   fm_data_destroy(d->train);
   fm_data_destroy(d->held_out);
   fm_data_destroy(d->all);
+  if (d->validation) dataset_free(d->validation);
+  free(d->validation);
   table_free(&d->rows);
   free(d->labels.values);
   free(d->labels.n_classes);
@@ -203,6 +233,7 @@ bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed) {
   if (n_held_out >= n)
     return cli_fail(d->rows.name, "Use a smaller --held-out.", "all %zu rows would be held out", n);
   d->n_train = n - n_held_out;
+  d->n_held_out = n_held_out;
   if (n_held_out == 0) {
     d->train = d->all;
     d->all = NULL;
@@ -210,6 +241,23 @@ bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed) {
   }
   return cli_check(ctx, fm_data_split(ctx, d->all, seed, n_held_out, &d->train, &d->held_out), d->rows.name,
                    NULL);
+}
+
+bool dataset_hold_out_file(fm_ctx *ctx, dataset *d, const char *file, const char *label_file,
+                           const char *cond_file) {
+  const word_list files = {&file, 1};
+  d->validation = cli_alloc(1, sizeof *d->validation);
+  if (!read_all(ctx, &files, label_file, cond_file, false, d, d->validation)) return false;
+  const char *here = d->rows.header, *there = d->validation->rows.header;
+  if (here && there && strcmp(here, there) != 0)
+    cli_warn("%s: its columns have other names than those of %s: %s", file, d->rows.name, there);
+  d->train = d->all;
+  d->all = NULL;
+  d->n_train = d->rows.n_rows;
+  d->held_out = d->validation->all;
+  d->validation->all = NULL;
+  d->n_held_out = d->validation->rows.n_rows;
+  return true;
 }
 
 bool dataset_column_ranges(fm_ctx *ctx, const dataset *d, double *low, double *high) {

@@ -22,7 +22,8 @@ typedef struct dataset {
   labels labels;
   conditions cond;
   fm_data *all, *train, *held_out; /* held_out NULL: no rows are */
-  size_t n_train;
+  size_t n_train, n_held_out;
+  struct dataset *validation; /* what held_out's rows are kept in, if they are of another file */
 } dataset;
 
 /* Reads data, several files as one, and, unless NULL, labels and conditions, and checks that they fit together.
@@ -34,6 +35,10 @@ void dataset_free(dataset *d);
 /* Divides the rows: a random `fraction` is held out, the same rows for the same seed. Negative: a tenth of 100
    rows or more, but at most 10000 rows; else none. */
 bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed);
+
+/* Holds out the rows of another file instead, with its labels and conditions where d has some, else NULL. */
+bool dataset_hold_out_file(fm_ctx *ctx, dataset *d, const char *file, const char *label_file,
+                           const char *cond_file);
 
 /* The smallest and the largest cell of every column, indicators included: low, high [fm_data_dim]. */
 bool dataset_column_ranges(fm_ctx *ctx, const dataset *d, double *low, double *high);

@@ -178,7 +178,7 @@ static fm_status train_and_evaluate(fit *f, const dataset *d) {
   if (status == FM_OK) status = make_model(f);
   if (status == FM_OK) status = evaluate(f, f->train, d->n_train, &f->train_loss);
   if (status == FM_OK && f->held_out)
-    status = evaluate(f, f->held_out, d->rows.n_rows - d->n_train, &f->held_out_loss);
+    status = evaluate(f, f->held_out, d->n_held_out, &f->held_out_loss);
   f->curve.held_out = f->held_out_loss;
   return status;
 }

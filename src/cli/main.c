@@ -6,27 +6,36 @@
 #include <string.h>
 
 static const command *const commands[] = {&train_command, &sample_command, &info_command};
+static const command *const about_the_program[] = {&completion_command, &manual_command};
+
+const command *command_at(size_t i) {
+  if (i < COUNT(commands)) return commands[i];
+  return i - COUNT(commands) < COUNT(about_the_program) ? about_the_program[i - COUNT(commands)] : NULL;
+}
+
+const char program_description[] =
+    "flowmatch learns from examples, the rows of a table or pictures, and draws new\n"
+    "ones like them. `train` makes a model of a file of rows, `sample` draws as many\n"
+    "rows from it as you ask for, and writes them as a table or as a picture.\n";
+
+const char program_examples[] =
+    "  flowmatch train pictures.npy --labels classes.csv -o pictures.safetensors\n"
+    "  flowmatch sample pictures.safetensors -n 1000 --label 2 -o new.npy\n"
+    "  flowmatch sample pictures.safetensors -n 100 --label each -o sheet.png\n";
 
 static void print_help(void) {
-  fputs("flowmatch - train and sample Conditional Flow Matching models\n"
-        "\n"
-        "usage: flowmatch COMMAND ...\n"
-        "\n"
-        "Commands:\n",
-        stdout);
-  for (size_t i = 0; i < COUNT(commands); i++) printf("  %-9s%s\n", commands[i]->name, commands[i]->summary);
+  printf("usage: flowmatch COMMAND ...\n\n%s\n", program_description);
+  printf("From pictures [n][28][28], with a class for each, to a model; then new ones of\n"
+         "class 2; then a sheet to look at, with pictures of every class:\n%s\n"
+         "A table goes the same way: rows.csv in, and out comes new.csv or, from two\n"
+         "columns, a new.png of points. --labels can be left out.\n\nCommands:\n",
+         program_examples);
+  for (size_t i = 0; command_at(i); i++) printf("  %-12s%s\n", command_at(i)->name, command_at(i)->summary);
   fputs("\n"
-        "  flowmatch COMMAND --help explains a command with examples\n"
-        "  flowmatch --version      says what this is built on\n"
+        "  flowmatch help COMMAND  explains a command with examples, as COMMAND --help does\n"
+        "  flowmatch --version     says what this is built on\n"
         "\n"
-        "From a table of numbers to new rows like it:\n"
-        "  flowmatch train rows.csv -o rows.safetensors\n"
-        "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
-        "\n"
-        "From labelled pictures [n][28][28] to a sheet of new ones, a class a row:\n"
-        "  flowmatch train pictures.npy --labels digits.npy -o pictures.safetensors\n"
-        "  flowmatch sample pictures.safetensors -n 100 --label each -o sheet.png\n"
-        "\n"
+        "Options may stand in a file: --config FILE. --print-config writes one.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
         stdout);
 }
@@ -48,13 +57,15 @@ static int print_version(void) {
 }
 
 static const char *command_name(const void *list, size_t i) {
-  return ((const command *const *)list)[i]->name;
+  (void)list;
+  return command_at(i)->name;
 }
 
 static const command *find_command(const char *name) {
-  for (size_t i = 0; i < COUNT(commands); i++)
-    if (strcmp(name, commands[i]->name) == 0) return commands[i];
-  const char *nearest = args_nearest(name, command_name, commands, COUNT(commands));
+  size_t n = 0;
+  for (; command_at(n); n++)
+    if (strcmp(name, command_at(n)->name) == 0) return command_at(n);
+  const char *nearest = args_nearest(name, command_name, NULL, n);
   fprintf(stderr, "flowmatch: no command '%s'", name);
   if (nearest) fprintf(stderr, "; did you mean '%s'?", nearest);
   fputs("\n  flowmatch --help lists the commands.\n", stderr);
@@ -87,6 +98,7 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error like any other, and is reported */
   int code = run(argc, argv);
+  config_free();
   if (fflush(stdout) != 0 && code == EXIT_SUCCESS) {
     cli_fail("standard output", NULL, "writing failed");
     code = EXIT_FAILURE;

@@ -13,6 +13,8 @@
 #define MOST_NOTE 4096 /* bytes that the library keeps of one */
 #define AUTOMATIC UINT32_MAX
 #define AUTOMATIC_COUNT UINT64_MAX
+#define AUTOMATIC_SHARE (-1.0)
+#define MISSING_MASK 1 /* the index of its word in the table below */
 
 #define AS_TEXT(x) AS_TEXT_(x)
 #define AS_TEXT_(x) #x
@@ -20,6 +22,7 @@
 typedef struct train_options {
   word_list data;
   const char *model, *labels, *cond;
+  const char *val, *val_labels, *val_cond;
   uint32_t missing;
   const char *net, *path, *prior, *time;
   uint32_t normalise; /* index of the words in the table below */
@@ -92,6 +95,10 @@ static const option options[] = {
      "share of rows kept out of training to see when it begins to learn the others by heart (0.1 of 100 rows "
      "or "
      "more, at most 10000)"},
+    {OPTION_TEXT, 0, "val", "FILE", AT(val), 0, 0,
+     "rows kept out of training in a file of their own, with the columns of DATA; instead of --held-out"},
+    {OPTION_TEXT, 0, "val-labels", "FILE", AT(val_labels), 0, 0, "their classes, where there are --labels"},
+    {OPTION_TEXT, 0, "val-cond", "FILE", AT(val_cond), 0, 0, "their numbers, where there is --cond"},
     {OPTION_COUNT, 0, "patience", "STEPS", AT(patience), 1, INFINITY,
      "stop when the loss on these rows has not improved for so long (a quarter of the steps)"},
     {OPTION_FLAG, 0, "keep-last", NULL, AT(keep_last), 0, 0,
@@ -198,6 +205,31 @@ static fm_optimizer_options optimizer_options_of(const train_options *o) {
   return update;
 }
 
+/* The words for a file that only one of both kinds of rows has. */
+static int check_pair(const char *name, const char *trained, const char *held_out) {
+  if (trained && !held_out)
+    return args_wrong(&train_command, "--val needs --val-%s FILE too, since there is --%s", name, name);
+  if (held_out && !trained)
+    return args_wrong(&train_command, "--val-%s is for --%s, which is missing", name, name);
+  return -1;
+}
+
+static int check_validation(const train_options *o) {
+  const command *c = &train_command;
+  if (!o->val) {
+    if (!o->val_labels && !o->val_cond) return -1;
+    return args_wrong(c, "--val-%s is for the rows of --val FILE, which is missing",
+                      o->val_labels ? "labels" : "cond");
+  }
+  if (o->held_out != AUTOMATIC_SHARE)
+    return args_wrong(c, "--held-out or --val: rows are held out of DATA, or have a file of their own");
+  /* Which columns have indicators, the cells missing in DATA say: those of another file may be others. */
+  if (o->missing == MISSING_MASK)
+    return args_wrong(c, "--val can't be used with --missing mask; --held-out can");
+  int code = check_pair("labels", o->labels, o->val_labels);
+  return code < 0 ? check_pair("cond", o->cond, o->val_cond) : code;
+}
+
 static int check_options(const train_options *o, fm_net_options *net) {
   const command *c = &train_command;
   if (!o->model) return args_wrong(c, "where should the model go? -o MODEL is missing");
@@ -215,6 +247,8 @@ static int check_options(const train_options *o, fm_net_options *net) {
     return args_wrong(c, "--schedule plateau watches rows held out: leave %s out",
                       o->keep_last ? "--keep-last" : "--held-out 0");
   net->dropout = o->dropout;
+  int code = check_validation(o);
+  if (code >= 0) return code;
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
   if (o->checkpoint && strcmp(o->checkpoint, o->model) == 0)
     return args_wrong(c, "the model and the checkpoint need files of their own");
@@ -368,8 +402,9 @@ static void describe(const fit *f, const dataset *d, const train_options *o) {
   size_t n_masks = fm_data_dim(d->train) - d->rows.n_columns;
   char masks[64] = "";
   if (n_masks) snprintf(masks, sizeof masks, " (%zu with missing values)", n_masks);
-  cli_note("%zu row%s of %zu column%s%s, %zu held out; %s, %s parameters", d->rows.n_rows, S(d->rows.n_rows),
-           d->rows.n_columns, S(d->rows.n_columns), masks, d->rows.n_rows - d->n_train, o->net,
+  cli_note("%zu row%s of %zu column%s%s, %zu%s held out; %s, %s parameters", d->rows.n_rows,
+           S(d->rows.n_rows), d->rows.n_columns, S(d->rows.n_columns), masks, d->n_held_out,
+           o->val ? " more" : "", o->net,
            cli_count_text(parameters, (double)fm_net_n_params(f->net)));
 }
 
@@ -381,7 +416,7 @@ static void report(const fit *f, const dataset *d, const train_options *o) {
   if (kept != steps) printf("; kept step %llu, the best on rows held out", kept);
   printf("\n");
   printf("loss      %.4g on rows trained on", f->train_loss);
-  if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->rows.n_rows - d->n_train);
+  if (f->held_out) printf(", %.4g on %zu held out", f->held_out_loss, d->n_held_out);
   printf("\nwrote     %s%s%s\n", o->model, o->loss_curve ? ", " : "", o->loss_curve ? o->loss_curve : "");
 }
 
@@ -428,14 +463,19 @@ static int finish(fit *f, fit_result result, const dataset *d, const train_optio
   return EXIT_SUCCESS;
 }
 
+static bool hold_out(fm_ctx *ctx, dataset *d, const train_options *o) {
+  if (o->val) return dataset_hold_out_file(ctx, d, o->val, o->val_labels, o->val_cond);
+  return dataset_hold_out(ctx, d, o->held_out, o->seed);
+}
+
 static int train(fm_ctx *ctx, const train_options *o, const fm_net_options *net, const fm_path *path,
                  int argc, char **argv) {
   dataset d;
   fit f;
   int code = EXIT_FAILURE;
-  if (!dataset_read(ctx, &o->data, o->labels, o->cond, o->missing == 1, &d)) return code;
-  if (dataset_hold_out(ctx, &d, o->held_out, o->seed)) {
-    if (schedule_of(o) == FM_SCHEDULE_PLATEAU && d.n_train == d.rows.n_rows)
+  if (!dataset_read(ctx, &o->data, o->labels, o->cond, o->missing == MISSING_MASK, &d)) return code;
+  if (hold_out(ctx, &d, o)) {
+    if (schedule_of(o) == FM_SCHEDULE_PLATEAU && d.n_held_out == 0)
       cli_warn("of so few rows none are held out, and the rate will not fall: give --held-out a share");
     fit_options options_of_fit = fit_options_of(o, net, path, &d.rows);
     if (fit_create(&f, ctx, &d, &options_of_fit)) {
@@ -473,7 +513,7 @@ static int run(int argc, char **argv) {
       .normalise = AUTOMATIC,
       .label_dropout = .1,
       .ema = .999,
-      .held_out = -1,
+      .held_out = AUTOMATIC_SHARE,
       .steps = DEFAULT_STEPS,
       .batch = DEFAULT_BATCH,
       .clip = 1,
