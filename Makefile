@@ -184,6 +184,6 @@ uninstall:
 
 .PHONY: format clean
 format:
-	clang-format -i include/*.h src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
+	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
 clean:
 	rm -rf $(BUILD)

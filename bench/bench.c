@@ -9,7 +9,8 @@
    again after the others' blocks, short enough that all see the same machine. */
 #define BLOCK_SECONDS 0.003
 #define BLOCK_MAX_VALUES 64u
-#define VALUE_SECONDS 0.0001 /* of one reading of the clock at least: short runs are timed several at once   \
+#define VALUE_SECONDS                                                                                        \
+  0.0001 /* of one reading of the clock at least: short runs are timed several at once   \
                               */
 #define MIN_ROUNDS 5u
 

@@ -110,12 +110,8 @@ bench_floor *bench_floor_create(const bench_size *size) {
   (void)size;
   return NULL;
 }
-void bench_floor_destroy(bench_floor *f) {
-  free(f);
-}
-void bench_floor_run(void *floor) {
-  (void)floor;
-}
+void bench_floor_destroy(bench_floor *f) { free(f); }
+void bench_floor_run(void *floor) { (void)floor; }
 
 #endif
 
@@ -149,9 +145,7 @@ size_t bench_packed_bytes(const bench_size *size) {
   return bytes;
 }
 
-void bench_read_destroy(bench_read *read) {
-  free((void *)(uintptr_t)read->block);
-}
+void bench_read_destroy(bench_read *read) { free((void *)(uintptr_t)read->block); }
 
 /* Exclusive-or, not a sum: integers may be reordered, so that nothing but the loads sets the pace. Two cache
    lines of every stream in turn. */
@@ -178,9 +172,7 @@ typedef uint64_t lanes __attribute__((vector_size(32)));
   return sum;
 #endif
 
-static uint64_t read_plain(const void *block, size_t bytes, size_t streams) {
-  READ_BODY
-}
+static uint64_t read_plain(const void *block, size_t bytes, size_t streams) { READ_BODY }
 
 #if defined(__GNUC__) && defined(__x86_64__)
 __attribute__((target("avx2"))) static uint64_t read_avx2(const void *block, size_t bytes, size_t streams) {

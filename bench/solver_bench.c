@@ -1,6 +1,7 @@
-/* solver_bench.c - does a higher order pay? Every method carries the same 1000 points along flows whose velocity and
-   ends are known in closed form; the table is the error at t = 1 for equal numbers of evaluations of the velocity,
-   which is what sampling costs. No clock and no network: the numbers are the same everywhere. */
+/* solver_bench.c - does a higher order pay? Every method carries the same 1000 points along flows whose
+   velocity and ends are known in closed form; the table is the error at t = 1 for equal numbers of
+   evaluations of the velocity, which is what sampling costs. No clock and no network: the numbers are the
+   same everywhere. */
 #include "bench.h"
 
 #include <math.h>

@@ -371,12 +371,12 @@ typedef struct fm_net_options {
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
 } fm_net_options;
 
-/* Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers, after the
-   activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in wide ResNets and
-   Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a trainer: losses of
-   evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units fall is noise keyed by the
-   trainer's seed, the row's running number and the unit, so "same bits" and resuming hold. Weights don't depend on
-   it, neither their number nor, for the same seed, their start. */
+/* Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
+   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
+   wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
+   trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
+   fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
+   resuming hold. Weights don't depend on it, neither their number nor, for the same seed, their start. */
 
 /* What a custom network's callbacks get. Rows are independent; may be called from several threads. */
 typedef struct fm_net_call {
@@ -480,8 +480,8 @@ FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_p
 FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
 /* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
    gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. A non-finite
-   number in grad, params or state is named by array and index. FM_OPTIMIZER_MUON has to know what is a matrix:
-   FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
+   number in grad, params or state is named by array and index. FM_OPTIMIZER_MUON has to know what is a
+   matrix: FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
 FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
                                    const float *grad, size_t n_params, float *params, float *state,
                                    double *grad_norm);
@@ -565,8 +565,8 @@ FM_API fm_status fm_npy_inspect(fm_ctx *ctx, const char *file, fm_npy_info *info
 /* The rows of n_files .npy files, one after the other, as one data set. The files are mapped into memory, not
    read: they may be larger than it, and must stay as they are while the handle lives. Numbers may be bool,
    integers or floats of up to 8 bytes, in either byte order, C or Fortran order; all axes but the first make
-   up a row. Every cell is read once, to check it. labels [n][n_class_columns], cond [n][cond_dim], weights [n]
-   are for all rows together, or NULL; n may be 0 if all are. */
+   up a row. Every cell is read once, to check it. labels [n][n_class_columns], cond [n][cond_dim], weights
+   [n] are for all rows together, or NULL; n may be 0 if all are. */
 FM_API fm_status fm_data_open_npy(fm_ctx *ctx, const char *const *files, size_t n_files,
                                   const int32_t *labels, const float *cond, const float *weights, size_t n,
                                   size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
@@ -586,8 +586,8 @@ FM_API size_t fm_data_cond_dim(const fm_data *data);
    counts these columns, and a model learns and draws them. Returns the index of this column for the given
    one, or 0 if it has no missing value. */
 FM_API size_t fm_data_mask_column(const fm_data *data, size_t column);
-/* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim]; each
-   may be NULL. On failure rows before it are written. Not for streams. */
+/* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim];
+   each may be NULL. On failure rows before it are written. Not for streams. */
 FM_API fm_status fm_data_read(fm_ctx *ctx, const fm_data *data, size_t first, size_t n, double *x1,
                               int32_t *labels, float *cond);
 /* The largest label + 1 of every class column: n_classes [n_class_columns]. Not for streams. */
@@ -749,9 +749,10 @@ typedef struct fm_validation_options {
   uint64_t seed;     /* of these times and noise, the same in every evaluation */
 } fm_validation_options;
 
-/* fm_trainer_run that stops early: evaluates the averaged weights on held_out, which must not be part of data,
-   and keeps the best for fm_trainer_best. FM_OK for both ends; fm_trainer_steps tells which. Checkpoints hold
-   the best weights too, and a resumed run ends where the whole one does. Allocates a workspace for the call. */
+/* fm_trainer_run that stops early: evaluates the averaged weights on held_out, which must not be part of
+   data, and keeps the best for fm_trainer_best. FM_OK for both ends; fm_trainer_steps tells which.
+   Checkpoints hold the best weights too, and a resumed run ends where the whole one does. Allocates a
+   workspace for the call. */
 FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data,
                                           const fm_data *held_out, uint64_t n_steps,
                                           const fm_validation_options *options);
@@ -954,8 +955,9 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
                                          fm_row_stats *rows);
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
-/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too, to
-   out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are written. */
+/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
+   to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
+   written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */

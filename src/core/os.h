@@ -10,8 +10,8 @@ double fmi_os_seconds(void); /* a monotonic clock */
 fm_status fmi_os_read_file(fmi_memory *memory, const char *file, void **bytes, size_t *n_bytes,
                            fmi_error *err);
 
-/* Maps a whole regular file for reading. Its pages are the system's cache, not this process's memory; the file
-   must not shrink meanwhile. */
+/* Maps a whole regular file for reading. Its pages are the system's cache, not this process's memory; the
+   file must not shrink meanwhile. */
 fm_status fmi_os_map(const char *file, const void **bytes, size_t *n_bytes, fmi_error *err);
 void fmi_os_unmap(const void *bytes, size_t n_bytes);
 

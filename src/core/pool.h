@@ -12,8 +12,8 @@ fmi_pool *fmi_pool_create(fmi_memory *memory, const fm_ctx_options *options, fmi
 void fmi_pool_destroy(fmi_pool *pool);
 size_t fmi_pool_width(const fmi_pool *pool); /* how many tasks can run at once */
 
-/* Calls task(arg, i) for i < n and returns when all are done. FM_E_FORKED in a forked child of a process whose
-   pool has threads; FM_E_CALLBACK if the host's executor failed. */
+/* Calls task(arg, i) for i < n and returns when all are done. FM_E_FORKED in a forked child of a process
+   whose pool has threads; FM_E_CALLBACK if the host's executor failed. */
 fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg,
                        fmi_error *err);
 #endif

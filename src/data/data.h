@@ -1,5 +1,5 @@
-/* data.h - where training rows come from. A kind of source is one file: arrays, a stream, rows that the caller
-   gathers, mapped files, and views of another source. */
+/* data.h - where training rows come from. A kind of source is one file: arrays, a stream, rows that the
+   caller gathers, mapped files, and views of another source. */
 #ifndef FMI_DATA_H
 #define FMI_DATA_H
 
@@ -31,8 +31,8 @@ struct fm_data {
   size_t n_masked;
 };
 
-/* Rows first .. first + n of the training stream: of a set, epoch after epoch, each in an order of its own; of
-   a stream, as it comes. shuffle false: rows in their own order. */
+/* Rows first .. first + n of the training stream: of a set, epoch after epoch, each in an order of its own;
+   of a stream, as it comes. shuffle false: rows in their own order. */
 fm_status fmi_data_fetch(const fm_data *data, uint64_t seed, bool shuffle, uint64_t first, size_t n,
                          fmi_batch *batch, fmi_error *err);
 

@@ -1,4 +1,5 @@
-/* npy.c - see npy.h: a header that is hostile until checked, and rows of any type, byte order and axis order. */
+/* npy.c - see npy.h: a header that is hostile until checked, and rows of any type, byte order and axis
+   order. */
 #include "data/npy.h"
 
 #define MAGIC "\x93NUMPY"

@@ -161,10 +161,11 @@ static fm_status check_numbers(const fmi_safetensors *st, const fm_trainer *t, b
     return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a rate's factor from 0 to 1, found %g",
                     numbers[3]);
   if (counters[5] >= t->options.accumulate || pending != (counters[5] > 0))
-    return fmi_fail(err, FM_E_FORMAT,
-                    "tensor 'counters': expected fewer than %llu waiting micro-batches, and tensor 'pending' if "
-                    "there are any, found %llu",
-                    (unsigned long long)t->options.accumulate, (unsigned long long)counters[5]);
+    return fmi_fail(
+        err, FM_E_FORMAT,
+        "tensor 'counters': expected fewer than %llu waiting micro-batches, and tensor 'pending' if "
+        "there are any, found %llu",
+        (unsigned long long)t->options.accumulate, (unsigned long long)counters[5]);
   if (numbers[4] < 0)
     return fmi_fail(err, FM_E_FORMAT, "tensor 'numbers': expected a sum of weights of 0 or more, found %g",
                     numbers[4]);

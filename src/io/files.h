@@ -44,7 +44,8 @@ fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t 
 fm_path *fmi_spec_path(fmi_memory *memory, const fmi_safetensors *st, fmi_error *err);
 /* The name of a prior's array in files, "prior.low": returns name. */
 const char *fmi_prior_tensor(const fmi_prior_kind *kind, size_t i, char name[FMI_SPEC_KEY]);
-/* The prior of a flow of dim columns, NULL on failure: its kind, and its arrays, which fmi_prior_new checks. */
+/* The prior of a flow of dim columns, NULL on failure: its kind, and its arrays, which fmi_prior_new
+   checks. */
 fm_prior *fmi_spec_prior(fmi_memory *memory, const fmi_safetensors *st, size_t dim, fmi_error *err);
 /* Checks format and content. */
 fm_status fmi_spec_check(const fmi_safetensors *st, const char *content, fmi_error *err);

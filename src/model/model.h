@@ -60,7 +60,8 @@ fm_prior *fmi_prior_new(fmi_memory *memory, uint32_t kind, size_t n, size_t dim,
 fm_prior *fmi_prior_new_gaussian(fmi_memory *memory, fmi_error *err);
 fm_status fmi_prior_log_density(const fm_prior *prior, const double *x, size_t n, size_t dim, double *out,
                                 fmi_error *err);
-/* Rows first_row .. of the source that seed names, normalised: z [n][dim]. scratch: fmi_prior_scratch bytes. */
+/* Rows first_row .. of the source that seed names, normalised: z [n][dim]. scratch: fmi_prior_scratch
+   bytes. */
 fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
                          uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *z, void *scratch,
                          fmi_error *err);
@@ -90,7 +91,8 @@ struct fm_model {
   void *store; /* the snapshot store this model is a block of, or NULL */
 };
 
-/* What fm_model_create and fm_trainer_create share: defaults filled in, everything retained, sizes checked. */
+/* What fm_model_create and fm_trainer_create share: defaults filled in, everything retained, sizes
+   checked. */
 typedef struct fmi_parts {
   const fm_net *net;
   const fm_path *path;

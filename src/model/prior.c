@@ -1,4 +1,5 @@
-/* prior.c - the list of sources, prior objects, and drawing: a row is a function of (seed, row index) alone. */
+/* prior.c - the list of sources, prior objects, and drawing: a row is a function of (seed, row index)
+   alone. */
 #include "model/prior.h"
 
 #include "core/rng.h"

@@ -13,8 +13,8 @@ typedef struct fmi_prior_array {
   fmi_extent extent;
 } fmi_prior_array;
 
-/* Rows first_row .. first_row + n of the source that seed names: x [n][dim]. A row is a function of (seed, its
-   index) alone. scratch: fmi_prior_scratch bytes. */
+/* Rows first_row .. first_row + n of the source that seed names: x [n][dim]. A row is a function of (seed,
+   its index) alone. scratch: fmi_prior_scratch bytes. */
 typedef struct fmi_prior_call {
   const fmi_kernels *kernels;
   uint64_t seed, first_row;
@@ -28,8 +28,8 @@ struct fmi_prior_kind {
   const char *name;                         /* in files */
   fmi_prior_array arrays[FMI_PRIOR_ARRAYS]; /* up to the first without a name */
   bool normalised;                          /* rows are in normalised units already, not in the data's */
-  /* Checks the arrays, which are finite, beyond that, and fills `derived`, n_derived(n, dim) zeros. Both may be
-     NULL. */
+  /* Checks the arrays, which are finite, beyond that, and fills `derived`, n_derived(n, dim) zeros. Both may
+     be NULL. */
   size_t (*n_derived)(size_t n, size_t dim);
   fm_status (*prepare)(fm_prior *prior, fmi_error *err);
   fm_status (*draw)(const fm_prior *prior, const fmi_prior_call *call, fmi_error *err);

@@ -1,5 +1,5 @@
-/* prior_shuffled_rows.c - rows of another data set without replacement: of every n rows drawn in sequence each
-   comes once, in an order of its own for every such epoch. The permutation is computed, not kept. */
+/* prior_shuffled_rows.c - rows of another data set without replacement: of every n rows drawn in sequence
+   each comes once, in an order of its own for every such epoch. The permutation is computed, not kept. */
 #include "model/prior.h"
 
 #include "core/rng.h"

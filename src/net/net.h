@@ -79,7 +79,8 @@ size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activ
                         const char *name);
 /* The net's dropout of hidden units; without it the input itself: no node is made. */
 size_t fmi_build_dropout(fmi_builder *b, size_t input);
-/* Time features, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX: nothing). */
+/* Time features, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX:
+   nothing). */
 size_t fmi_build_conditions(fmi_builder *b, size_t first);
 
 /* ---- plans -------------------------------------------------------------------------------------- */

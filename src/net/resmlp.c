@@ -1,5 +1,5 @@
-/* resmlp.c - a residual multilayer perceptron whose blocks are steered by time and conditions through adaptive
-   layer norm, starting as the identity (adaLN-Zero, Peebles & Xie 2023, section 3.2):
+/* resmlp.c - a residual multilayer perceptron whose blocks are steered by time and conditions through
+   adaptive layer norm, starting as the identity (adaLN-Zero, Peebles & Xie 2023, section 3.2):
 
      c = act(linear([time, classes, condition]))
      h = linear(x);   h += gate(c) * linear(drop(act(linear(adaln(h, c)))))   for every block
@@ -8,13 +8,14 @@
    The gated skip is not in the paper: it lets u follow x column by column at full rank even where the hidden
    width is below dim, which the flow of a Gaussian needs (its velocity is a multiple of x).
 
-   Dropout stands between a block's two linear layers, as in wide ResNets (Zagoruyko & Komodakis 2016) and in the
-   feed-forward layers of Transformers: h and c, which every block reads, stay whole. */
+   Dropout stands between a block's two linear layers, as in wide ResNets (Zagoruyko & Komodakis 2016) and in
+   the feed-forward layers of Transformers: h and c, which every block reads, stay whole. */
 #include "net/net.h"
 
 #include <stdio.h>
 
-/* Every block reads c through a product of 3 width outputs: a narrow c keeps steering a small part of the cost. */
+/* Every block reads c through a product of 3 width outputs: a narrow c keeps steering a small part of the
+   cost. */
 static size_t condition_width(const fm_net_options *o) { return fmi_max(64, o->width / 4); }
 
 static size_t named_linear(fmi_builder *b, size_t input, size_t out, uint32_t act, double gain,

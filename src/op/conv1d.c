@@ -1,7 +1,7 @@
 /* conv1d.c - y[rows][length][out] = act(sum over taps of x[rows][length + tap - pad][in] W[:, in, tap] + b):
    stride 1, zero padding that keeps the length. Parameters in PyTorch's layout: W [out][in][taps], b [out].
-   Attributes: out, taps (odd). Extra: act' at the sum, so that vjp and jvp need no exponentials. Works on unrolled rows
-   u[length][in * taps], so that it is a product like any other. */
+   Attributes: out, taps (odd). Extra: act' at the sum, so that vjp and jvp need no exponentials. Works on
+   unrolled rows u[length][in * taps], so that it is a product like any other. */
 #include "op/op.h"
 
 static void setup(fmi_node *node, const fmi_rows *sizes) {

@@ -1,5 +1,5 @@
-/* dropout.c - while training every unit is 0 with probability p and otherwise 1 / (1 - p) of itself, so that its
-   mean is kept (inverted dropout; Srivastava et al., JMLR 15, 2014, sections 4 and 10). Else y = x.
+/* dropout.c - while training every unit is 0 with probability p and otherwise 1 / (1 - p) of itself, so that
+   its mean is kept (inverted dropout; Srivastava et al., JMLR 15, 2014, sections 4 and 10). Else y = x.
 
    Which units fall is noise at (row, unit) of the training's seed: bits don't depend on how rows are split.
    Attribute 0: the noise column of the first unit, a multiple of 4; nodes of a net have columns of their own.

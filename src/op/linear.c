@@ -1,5 +1,6 @@
 /* linear.c - y[rows][length][out] = act(x[rows][length][in] W^T + b), token by token.
-   Parameters: W [out][in], b [out]. Attribute 0: out. Extra: act' at the sum, so that vjp and jvp need no exponentials. */
+   Parameters: W [out][in], b [out]. Attribute 0: out. Extra: act' at the sum, so that vjp and jvp need no
+   exponentials. */
 #include "op/op.h"
 
 static void setup(fmi_node *node, const fmi_rows *sizes) {

@@ -1,6 +1,6 @@
-/* bridge.c - a Brownian bridge of width s between the ends: alpha = t, sigma = 1 - t, gamma = s sqrt(t (1 - t)).
-   With pairs from entropic optimal transport it is the Schroedinger bridge (Tong et al., arXiv 2302.00482,
-   section 3.2.4). gamma' is infinite at both ends. */
+/* bridge.c - a Brownian bridge of width s between the ends: alpha = t, sigma = 1 - t, gamma = s sqrt(t (1 -
+   t)). With pairs from entropic optimal transport it is the Schroedinger bridge (Tong et al., arXiv
+   2302.00482, section 3.2.4). gamma' is infinite at both ends. */
 #include "path/path.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* polynomial.c - alpha = t^n, sigma = 1 - t^n: straight lines at a speed that grows with t (the polynomial
-   schedule of Lipman et al., "Flow Matching Guide and Code", arXiv 2412.06264). D = n t^(n - 1), which is 0 at
-   t = 0 for n > 1: there the velocity is 0 whatever the pair. */
+   schedule of Lipman et al., "Flow Matching Guide and Code", arXiv 2412.06264). D = n t^(n - 1), which is 0
+   at t = 0 for n > 1: there the velocity is 0 whatever the pair. */
 #include "path/path.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* transport.c - solving dx/dt = v(t, x) for rows, in tiles that know nothing of each other: a row's bits don't
-   depend on where a call starts or on which thread it ran. */
+/* transport.c - solving dx/dt = v(t, x) for rows, in tiles that know nothing of each other: a row's bits
+   don't depend on where a call starts or on which thread it ran. */
 #include "sample/sampler.h"
 
 #include "core/os.h"

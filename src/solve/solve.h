@@ -60,7 +60,7 @@ typedef struct fmi_solve_job {
    tableau (one block in tableaux.def). */
 struct fmi_method {
   uint32_t kind;
-  const char *name; /* in messages: "euler" */
+  const char *name;                                                          /* in messages: "euler" */
   size_t (*workspace)(const fmi_solve_config *config, size_t n, size_t dim); /* bytes; SIZE_MAX: too large */
   fm_status (*solve)(const fmi_solve_job *job);
   const struct fmi_tableau *tableau;

@@ -1,5 +1,5 @@
-/* time.c - distributions of training times and weights of the loss. t = 1 is data: formulas of papers in which
-   it is noise are turned round. */
+/* time.c - distributions of training times and weights of the loss. t = 1 is data: formulas of papers in
+   which it is noise are turned round. */
 #include "train/time.h"
 
 #include "core/rng.h"
@@ -78,8 +78,8 @@ static double of_x0(double t, const fm_path_coefficients *c, double a) {
   return c->alpha == 0 ? 0 : square(c->alpha / fmi_path_determinant(c)); /* also where D is 0 too: t / n */
 }
 
-/* min(alpha^2 / sigma^2, a) on the loss of x1 (Hang et al., "Efficient Diffusion Training via Min-SNR Weighting
-   Strategy", ICCV 2023), written without the quotient, which is infinite at the data end. */
+/* min(alpha^2 / sigma^2, a) on the loss of x1 (Hang et al., "Efficient Diffusion Training via Min-SNR
+   Weighting Strategy", ICCV 2023), written without the quotient, which is infinite at the data end. */
 static double min_snr(double t, const fm_path_coefficients *c, double a) {
   return fmin(of_x0(t, c, a), a * of_x1(t, c, a));
 }

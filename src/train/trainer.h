@@ -46,7 +46,7 @@ struct fm_trainer {
   double mean_loss; /* bias-corrected by step */
   fmi_pending pending;
   fmi_plateau plateau;
-  real *best;       /* params, then ema, of the lowest loss on held-out rows; NULL: never validated */
+  real *best; /* params, then ema, of the lowest loss on held-out rows; NULL: never validated */
   double best_loss, held_out_loss; /* the lowest, the latest */
   uint64_t best_step;              /* 0: none yet */
   uint64_t skipped;                /* snapshots */

@@ -70,35 +70,36 @@ int32_t own_init(void *user, uint64_t seed, float *params, size_t n_params);
 int32_t own_progress(void *user, const fm_progress *p);
 
 void prime(void);
-void refused(const char *file, int line, const char *call, fm_status expected, const char *word, fm_status status);
+void refused(const char *file, int line, const char *call, fm_status expected, const char *word,
+             fm_status status);
 void accepted(const char *file, int line, const char *call, fm_status status);
 void without_ctx(const char *file, int line, const char *call, fm_status status);
 void check_null(const char *file, int line, const char *call, const void *handle);
 
 /* The call returns `expected`, the text holds `word`, no output is touched. */
-#define REFUSED(expected, word, ...)                                                                      \
-  do {                                                                                                    \
-    prime();                                                                                              \
-    refused(__FILE__, __LINE__, #__VA_ARGS__, expected, word, (__VA_ARGS__));                             \
+#define REFUSED(expected, word, ...)                                                                         \
+  do {                                                                                                       \
+    prime();                                                                                                 \
+    refused(__FILE__, __LINE__, #__VA_ARGS__, expected, word, (__VA_ARGS__));                                \
   } while (0)
 /* A creating call with &made as its output, which becomes NULL. */
-#define NOT_MADE(type, expected, word, ...)                                                               \
-  do {                                                                                                    \
-    type *made = (type *)(uintptr_t)&out;                                                                 \
-    REFUSED(expected, word, __VA_ARGS__);                                                                 \
-    check_null(__FILE__, __LINE__, #__VA_ARGS__, made);                                                   \
+#define NOT_MADE(type, expected, word, ...)                                                                  \
+  do {                                                                                                       \
+    type *made = (type *)(uintptr_t)&out;                                                                    \
+    REFUSED(expected, word, __VA_ARGS__);                                                                    \
+    check_null(__FILE__, __LINE__, #__VA_ARGS__, made);                                                      \
   } while (0)
 /* ctx is NULL: there is no place for a text. */
-#define NO_CTX(...)                                                                                       \
-  do {                                                                                                    \
-    prime();                                                                                              \
-    without_ctx(__FILE__, __LINE__, #__VA_ARGS__, (__VA_ARGS__));                                         \
+#define NO_CTX(...)                                                                                          \
+  do {                                                                                                       \
+    prime();                                                                                                 \
+    without_ctx(__FILE__, __LINE__, #__VA_ARGS__, (__VA_ARGS__));                                            \
   } while (0)
-#define NO_CTX_MADE(type, ...)                                                                            \
-  do {                                                                                                    \
-    type *made = (type *)(uintptr_t)&out;                                                                 \
-    NO_CTX(__VA_ARGS__);                                                                                  \
-    check_null(__FILE__, __LINE__, #__VA_ARGS__, made);                                                   \
+#define NO_CTX_MADE(type, ...)                                                                               \
+  do {                                                                                                       \
+    type *made = (type *)(uintptr_t)&out;                                                                    \
+    NO_CTX(__VA_ARGS__);                                                                                     \
+    check_null(__FILE__, __LINE__, #__VA_ARGS__, made);                                                      \
   } while (0)
 /* The call is fine. */
 #define FINE(...) accepted(__FILE__, __LINE__, #__VA_ARGS__, (__VA_ARGS__))
@@ -106,28 +107,28 @@ void check_null(const char *file, int line, const char *call, const void *handle
 /* An options struct with the given fields, as a pointer. */
 #define WITH(type, ...) (&(type){.struct_size = sizeof(type), __VA_ARGS__})
 /* A struct that is longer than ours: with and without something in the part that nobody knows here. */
-#define LONGER(type, tail_value)                                                                          \
-  ((const type *)(const void *)&(struct {                                                                 \
-    type known;                                                                                           \
-    uint64_t tail;                                                                                        \
+#define LONGER(type, tail_value)                                                                             \
+  ((const type *)(const void *)&(struct {                                                                    \
+    type known;                                                                                              \
+    uint64_t tail;                                                                                           \
   }){.known = {.struct_size = sizeof(type) + sizeof(uint64_t)}, .tail = (tail_value)})
 /* The three things that a struct_size can do to a call that takes `options` where OPTIONS stands. */
-#define BAD_SIZES(made_type, type, make)                                                                  \
-  do {                                                                                                    \
-    const type *options = &(type){.struct_size = 0};                                                      \
-    NOT_MADE(made_type, FM_E_INVALID, #type ".struct_size", make);                                        \
-    options = &(type){.struct_size = 1u << 20};                                                           \
-    NOT_MADE(made_type, FM_E_INVALID, #type ".struct_size", make);                                        \
-    options = LONGER(type, 1);                                                                            \
-    NOT_MADE(made_type, FM_E_UNSUPPORTED, #type, make);                                                   \
-    made_type *made = NULL;                                                                               \
-    options = LONGER(type, 0);                                                                            \
-    FINE(make);                                                                                           \
-    made_type##_destroy(made);                                                                            \
-    made = NULL;                                                                                          \
-    options = &(type){.struct_size = sizeof(uint64_t)};                                                   \
-    FINE(make);                                                                                           \
-    made_type##_destroy(made);                                                                            \
+#define BAD_SIZES(made_type, type, make)                                                                     \
+  do {                                                                                                       \
+    const type *options = &(type){.struct_size = 0};                                                         \
+    NOT_MADE(made_type, FM_E_INVALID, #type ".struct_size", make);                                           \
+    options = &(type){.struct_size = 1u << 20};                                                              \
+    NOT_MADE(made_type, FM_E_INVALID, #type ".struct_size", make);                                           \
+    options = LONGER(type, 1);                                                                               \
+    NOT_MADE(made_type, FM_E_UNSUPPORTED, #type, make);                                                      \
+    made_type *made = NULL;                                                                                  \
+    options = LONGER(type, 0);                                                                               \
+    FINE(make);                                                                                              \
+    made_type##_destroy(made);                                                                               \
+    made = NULL;                                                                                             \
+    options = &(type){.struct_size = sizeof(uint64_t)};                                                      \
+    FINE(make);                                                                                              \
+    made_type##_destroy(made);                                                                               \
   } while (0)
 
 #endif

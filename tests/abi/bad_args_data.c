@@ -14,7 +14,8 @@ static int32_t own_gather(void *user, const fm_gather_request *r) {
 /* A file of N rows of two floats. */
 static const char *write_rows(void) {
   static char name[] = "/tmp/flowmatch-bad-args-XXXXXX";
-  static const char header[] = "\x93NUMPY\x01\x00\x40\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }  \n\n\n";
+  static const char header[] =
+      "\x93NUMPY\x01\x00\x40\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }  \n\n\n";
   strcpy(name, "/tmp/flowmatch-bad-args-XXXXXX");
   int fd = mkstemp(name);
   ck_assert_int_ge(fd, 0);
@@ -25,14 +26,16 @@ static const char *write_rows(void) {
 }
 
 ABOUT(fm_data_open_npy) {
-  const char *file = write_rows(), *missing[] = {"/no/such/file.npy"}, *null[] = {NULL}, *const *files = &file;
+  const char *file = write_rows(), *missing[] = {"/no/such/file.npy"},
+             *null[] = {NULL}, *const *files = &file;
   NO_CTX_MADE(fm_data, fm_data_open_npy(NULL, files, 1, NULL, NULL, NULL, 0, 0, 0, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_data_open_npy(g.ctx, files, 1, NULL, NULL, NULL, 0, 0, 0, NULL, NULL));
   BAD_SIZES(fm_data, fm_data_options,
             fm_data_open_npy(g.ctx, files, 1, NULL, NULL, NULL, 0, 0, 0, options, &made));
-#define NO_DATA(expected, word, names, n_names, label, cond, weight, n, columns, cond_dim, ...)                \
-  NOT_MADE(fm_data, expected, word,                                                                           \
-           fm_data_open_npy(g.ctx, names, n_names, label, cond, weight, n, columns, cond_dim, __VA_ARGS__, &made))
+#define NO_DATA(expected, word, names, n_names, label, cond, weight, n, columns, cond_dim, ...)              \
+  NOT_MADE(fm_data, expected, word,                                                                          \
+           fm_data_open_npy(g.ctx, names, n_names, label, cond, weight, n, columns, cond_dim, __VA_ARGS__,   \
+                            &made))
   NO_DATA(FM_E_INVALID, "files:", NULL, 1, NULL, NULL, NULL, 0, 0, 0, NULL);
   NO_DATA(FM_E_INVALID, "n_files:", files, 0, NULL, NULL, NULL, 0, 0, 0, NULL);
   NO_DATA(FM_E_INVALID, "files:", null, 1, NULL, NULL, NULL, 0, 0, 0, NULL);
@@ -72,7 +75,8 @@ ABOUT(fm_data_create_gather) {
   REFUSED(FM_E_INVALID, "out:", fm_data_create_gather(g.ctx, own_gather, NULL, N, 2, 0, 0, 0, NULL));
   NOT_MADE(fm_data, FM_E_INVALID, "fn:", fm_data_create_gather(g.ctx, NULL, NULL, N, 2, 0, 0, 0, &made));
   NOT_MADE(fm_data, FM_E_INVALID, "n:", fm_data_create_gather(g.ctx, own_gather, NULL, 0, 2, 0, 0, 0, &made));
-  NOT_MADE(fm_data, FM_E_INVALID, "dim:", fm_data_create_gather(g.ctx, own_gather, NULL, N, 0, 0, 0, 0, &made));
+  NOT_MADE(fm_data, FM_E_INVALID,
+           "dim:", fm_data_create_gather(g.ctx, own_gather, NULL, N, 0, 0, 0, 0, &made));
   FINE(fm_data_create_gather(g.ctx, own_gather, NULL, N, 2, 0, 0, 0, &made_data));
   callback_writes_nan = true;
   NOT_MADE(fm_normaliser, FM_E_NONFINITE, "row 0",
@@ -130,11 +134,12 @@ ABOUT(fm_normaliser_fit_data) {
   const uint32_t kind = FM_NORMALISE_COLUMNS;
   NO_CTX_MADE(fm_normaliser, fm_normaliser_fit_data(NULL, kind, g.data, FM_DATA_X1, &made));
   REFUSED(FM_E_INVALID, "out:", fm_normaliser_fit_data(g.ctx, kind, g.data, FM_DATA_X1, NULL));
-  NOT_MADE(fm_normaliser, FM_E_INVALID, "data:", fm_normaliser_fit_data(g.ctx, kind, NULL, FM_DATA_X1, &made));
+  NOT_MADE(fm_normaliser, FM_E_INVALID,
+           "data:", fm_normaliser_fit_data(g.ctx, kind, NULL, FM_DATA_X1, &made));
   NOT_MADE(fm_normaliser, FM_E_INVALID, "part:", fm_normaliser_fit_data(g.ctx, kind, g.data, 2, &made));
-  NOT_MADE(fm_normaliser, FM_E_INVALID, "part:",
-           fm_normaliser_fit_data(g.ctx, kind, g.plain_data, FM_DATA_COND, &made));
+  NOT_MADE(fm_normaliser, FM_E_INVALID,
+           "part:", fm_normaliser_fit_data(g.ctx, kind, g.plain_data, FM_DATA_COND, &made));
   NOT_MADE(fm_normaliser, FM_E_UNSUPPORTED, "kind:", fm_normaliser_fit_data(g.ctx, 9, g.data, 0, &made));
-  NOT_MADE(fm_normaliser, FM_E_UNSUPPORTED, "data:",
-           fm_normaliser_fit_data(g.ctx, kind, g.stream, FM_DATA_X1, &made));
+  NOT_MADE(fm_normaliser, FM_E_UNSUPPORTED,
+           "data:", fm_normaliser_fit_data(g.ctx, kind, g.stream, FM_DATA_X1, &made));
 }

@@ -42,8 +42,8 @@ ABOUT(fm_model_create) {
   nan_params[1] = NAN;
   NO_CTX_MADE(fm_model, fm_model_create(NULL, g.net, g.params, NULL, NULL, NULL, NULL, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_model_create(g.ctx, g.net, g.params, NULL, NULL, NULL, NULL, NULL, NULL));
-#define NO_MODEL(expected, word, net, params, ema, prior, normaliser, cond_normaliser)                    \
-  NOT_MADE(fm_model, expected, word,                                                                      \
+#define NO_MODEL(expected, word, net, params, ema, prior, normaliser, cond_normaliser)                       \
+  NOT_MADE(fm_model, expected, word,                                                                         \
            fm_model_create(g.ctx, net, params, ema, NULL, prior, normaliser, cond_normaliser, &made))
   NO_MODEL(FM_E_INVALID, "net:", NULL, g.params, NULL, NULL, NULL, NULL);
   NO_MODEL(FM_E_INVALID, "params:", g.net, NULL, NULL, NULL, NULL, NULL);
@@ -170,21 +170,23 @@ ABOUT(fm_trainer_create) {
   static float nan_params[N_OUT];
   nan_params[1] = NAN;
   NO_CTX_MADE(fm_trainer, fm_trainer_create(NULL, g.net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &made));
-  REFUSED(FM_E_INVALID, "out:", fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+  REFUSED(FM_E_INVALID,
+          "out:", fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
   BAD_SIZES(fm_trainer, fm_trainer_options,
             fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL, options, &made));
-#define NO_TRAINER(expected, word, net, prior, normaliser, cond_normaliser, params)                       \
-  NOT_MADE(fm_trainer, expected, word,                                                                    \
-           fm_trainer_create(g.ctx, net, NULL, prior, normaliser, cond_normaliser, NULL, params, NULL, &made))
+#define NO_TRAINER(expected, word, net, prior, normaliser, cond_normaliser, params)                          \
+  NOT_MADE(                                                                                                  \
+      fm_trainer, expected, word,                                                                            \
+      fm_trainer_create(g.ctx, net, NULL, prior, normaliser, cond_normaliser, NULL, params, NULL, &made))
   NO_TRAINER(FM_E_INVALID, "net:", NULL, NULL, NULL, NULL, NULL);
   NO_TRAINER(FM_E_MISMATCH, "prior:", g.net, g.wide_prior, NULL, NULL, NULL);
   NO_TRAINER(FM_E_MISMATCH, "normaliser:", g.net, NULL, g.wide_normaliser, NULL, NULL);
   NO_TRAINER(FM_E_MISMATCH, "cond_normaliser:", g.net, NULL, NULL, g.wide_normaliser, NULL);
   NO_TRAINER(FM_E_NONFINITE, "params:", g.net, NULL, NULL, NULL, nan_params);
 #undef NO_TRAINER
-#define NO_TRAINER(expected, word, ...)                                                                   \
-  NOT_MADE(fm_trainer, expected, word,                                                                    \
-           fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL,                            \
+#define NO_TRAINER(expected, word, ...)                                                                      \
+  NOT_MADE(fm_trainer, expected, word,                                                                       \
+           fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL,                               \
                              WITH(fm_trainer_options, __VA_ARGS__), &made))
   NO_TRAINER(FM_E_INVALID, "batch:", .batch = UINT64_MAX);
   NO_TRAINER(FM_E_INVALID, "n_snapshots:", .n_snapshots = 1);
@@ -206,8 +208,8 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "accumulate:", .accumulate = UINT64_MAX);
 #undef NO_TRAINER
   callback_answer = 3;
-  NOT_MADE(fm_trainer, FM_E_CALLBACK, "net:",
-           fm_trainer_create(g.ctx, g.own_net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &made));
+  NOT_MADE(fm_trainer, FM_E_CALLBACK,
+           "net:", fm_trainer_create(g.ctx, g.own_net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &made));
 }
 
 ABOUT(fm_trainer_destroy) { fm_trainer_destroy(NULL); }
@@ -219,7 +221,7 @@ ABOUT(fm_trainer_step) {
   double *loss = &out.scalar;
   NO_CTX(fm_trainer_step(NULL, g.trainer, rows, NULL, labels, rows, NULL, N, loss));
   REFUSED(FM_E_INVALID, "trainer:", fm_trainer_step(g.ctx, NULL, rows, NULL, labels, rows, NULL, N, loss));
-#define NO_STEP(expected, word, x1, x0, label, cond, weight, n)                                           \
+#define NO_STEP(expected, word, x1, x0, label, cond, weight, n)                                              \
   REFUSED(expected, word, fm_trainer_step(g.ctx, g.trainer, x1, x0, label, cond, weight, n, loss))
   NO_STEP(FM_E_INVALID, "x1:", NULL, NULL, labels, rows, NULL, N);
   NO_STEP(FM_E_INVALID, "labels:", rows, NULL, NULL, rows, NULL, N);
@@ -243,8 +245,9 @@ ABOUT(fm_trainer_step) {
 ABOUT(fm_trainer_step_f64) {
   double *loss = &out.scalar;
   NO_CTX(fm_trainer_step_f64(NULL, g.trainer, rows64, NULL, labels, rows, NULL, N, loss));
-  REFUSED(FM_E_INVALID, "trainer:", fm_trainer_step_f64(g.ctx, NULL, rows64, NULL, labels, rows, NULL, N, loss));
-#define NO_STEP(expected, word, x1, x0, label, cond, weight, n)                                           \
+  REFUSED(FM_E_INVALID,
+          "trainer:", fm_trainer_step_f64(g.ctx, NULL, rows64, NULL, labels, rows, NULL, N, loss));
+#define NO_STEP(expected, word, x1, x0, label, cond, weight, n)                                              \
   REFUSED(expected, word, fm_trainer_step_f64(g.ctx, g.trainer, x1, x0, label, cond, weight, n, loss))
   NO_STEP(FM_E_INVALID, "x1:", NULL, NULL, labels, rows, NULL, N);
   NO_STEP(FM_E_INVALID, "labels:", rows64, NULL, NULL, rows, NULL, N);
@@ -289,8 +292,8 @@ ABOUT(fm_trainer_run_validated) {
   REFUSED(FM_E_INVALID, "data:", fm_trainer_run_validated(g.ctx, g.trainer, NULL, g.data, 2, NULL));
   REFUSED(FM_E_INVALID, "held_out:", fm_trainer_run_validated(g.ctx, g.trainer, g.data, NULL, 2, NULL));
   REFUSED(FM_E_MISMATCH, "data:", fm_trainer_run_validated(g.ctx, g.trainer, g.wide_data, g.data, 2, NULL));
-  REFUSED(FM_E_MISMATCH, "held_out:",
-          fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.wide_data, 2, NULL));
+  REFUSED(FM_E_MISMATCH,
+          "held_out:", fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.wide_data, 2, NULL));
   REFUSED(FM_E_INVALID, "struct_size",
           fm_trainer_run_validated(g.ctx, g.trainer, g.data, g.data, 2, &short_one));
   ck_assert_uint_eq(fm_trainer_steps(g.trainer), 0);
@@ -367,8 +370,8 @@ ABOUT(fm_trainer_save) {
 ABOUT(fm_trainer_load) {
   const char *path = new_file();
   fm_trainer *other = NULL;
-  FINE(fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL, WITH(fm_trainer_options, .batch = N + 1),
-                         &other));
+  FINE(fm_trainer_create(g.ctx, g.net, NULL, NULL, NULL, NULL, NULL, NULL,
+                         WITH(fm_trainer_options, .batch = N + 1), &other));
   NO_CTX(fm_trainer_load(NULL, g.trainer, path));
   REFUSED(FM_E_INVALID, "trainer:", fm_trainer_load(g.ctx, NULL, path));
   REFUSED(FM_E_INVALID, "file:", fm_trainer_load(g.ctx, g.trainer, NULL));
@@ -384,16 +387,18 @@ ABOUT(fm_trainer_load) {
   forget_file();
 }
 
-/* ---- everything at once --------------------------------------------------------------------------------- */
+/* ---- everything at once
+   --------------------------------------------------------------------------------- */
 
 ABOUT(fm_fit) {
   NO_CTX_MADE(fm_model, fm_fit(NULL, g.data, NULL, NULL, NULL, NULL, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_fit(g.ctx, g.data, NULL, NULL, NULL, NULL, NULL, NULL));
   NOT_MADE(fm_model, FM_E_INVALID, "data:", fm_fit(g.ctx, NULL, NULL, NULL, NULL, NULL, NULL, &made));
   NOT_MADE(fm_model, FM_E_UNSUPPORTED, "data:", fm_fit(g.ctx, g.stream, NULL, NULL, NULL, NULL, NULL, &made));
-  NOT_MADE(fm_model, FM_E_MISMATCH, "prior:", fm_fit(g.ctx, g.data, NULL, g.wide_prior, NULL, NULL, NULL, &made));
-  NOT_MADE(fm_model, FM_E_UNSUPPORTED, "kind:",
-           fm_fit(g.ctx, g.data, NULL, NULL, NULL, WITH(fm_net_options, .kind = 9), NULL, &made));
+  NOT_MADE(fm_model, FM_E_MISMATCH,
+           "prior:", fm_fit(g.ctx, g.data, NULL, g.wide_prior, NULL, NULL, NULL, &made));
+  NOT_MADE(fm_model, FM_E_UNSUPPORTED,
+           "kind:", fm_fit(g.ctx, g.data, NULL, NULL, NULL, WITH(fm_net_options, .kind = 9), NULL, &made));
   NOT_MADE(fm_model, FM_E_INVALID, "struct_size",
            fm_fit(g.ctx, g.data, NULL, NULL, NULL, &(fm_net_options){.width = 4}, NULL, &made));
   NOT_MADE(fm_model, FM_E_INVALID, "n_snapshots:",

@@ -101,8 +101,10 @@ ABOUT(fm_path_create_with) {
   NOT_MADE(fm_path, FM_E_INVALID, "params:", fm_path_create_with(g.ctx, FM_PATH_VP, NULL, 2, &made));
   NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, 3, &made));
   NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_CONDOT, params, 1, &made));
-  NOT_MADE(fm_path, FM_E_INVALID, "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, SIZE_MAX, &made));
-  NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, nan_param, 1, &made));
+  NOT_MADE(fm_path, FM_E_INVALID,
+           "n_params:", fm_path_create_with(g.ctx, FM_PATH_VP, params, SIZE_MAX, &made));
+  NOT_MADE(fm_path, FM_E_INVALID,
+           "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, nan_param, 1, &made));
   NOT_MADE(fm_path, FM_E_INVALID, "power:", fm_path_create_with(g.ctx, FM_PATH_POLYNOMIAL, large, 1, &made));
 }
 
@@ -190,14 +192,18 @@ ABOUT(fm_path_interpolate) {
   REFUSED(FM_E_INVALID, "path:", fm_path_interpolate(g.ctx, NULL, rows64, rows64, NULL, times, N, 2, xt, ut));
   REFUSED(FM_E_INVALID, "x0:", fm_path_interpolate(g.ctx, p, NULL, rows64, NULL, times, N, 2, xt, ut));
   REFUSED(FM_E_INVALID, "x1:", fm_path_interpolate(g.ctx, p, rows64, NULL, NULL, times, N, 2, xt, ut));
-  REFUSED(FM_E_INVALID, "eps:", fm_path_interpolate(g.ctx, g.own_path, rows64, rows64, NULL, times, N, 2, xt, ut));
+  REFUSED(FM_E_INVALID,
+          "eps:", fm_path_interpolate(g.ctx, g.own_path, rows64, rows64, NULL, times, N, 2, xt, ut));
   REFUSED(FM_E_INVALID, "t:", fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, NULL, N, 2, xt, ut));
   REFUSED(FM_E_INVALID, "dim:", fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, times, N, 0, xt, ut));
   REFUSED(FM_E_INVALID, "n:", fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, times, HUGE_N, 2, xt, ut));
-  REFUSED(FM_E_DOMAIN, "row 1", fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, late_times, N, 2, xt, ut));
+  REFUSED(FM_E_DOMAIN, "row 1",
+          fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, late_times, N, 2, xt, ut));
   REFUSED(FM_E_DOMAIN, "row 1", fm_path_interpolate(g.ctx, p, rows64, rows64, NULL, nan_times, N, 2, xt, ut));
-  REFUSED(FM_E_NONFINITE, "row 1", fm_path_interpolate(g.ctx, p, nan_rows64, rows64, NULL, times, N, 2, xt, ut));
-  REFUSED(FM_E_NONFINITE, "row 1", fm_path_interpolate(g.ctx, p, rows64, nan_rows64, NULL, times, N, 2, xt, ut));
+  REFUSED(FM_E_NONFINITE, "row 1",
+          fm_path_interpolate(g.ctx, p, nan_rows64, rows64, NULL, times, N, 2, xt, ut));
+  REFUSED(FM_E_NONFINITE, "row 1",
+          fm_path_interpolate(g.ctx, p, rows64, nan_rows64, NULL, times, N, 2, xt, ut));
   REFUSED(FM_E_NONFINITE, "row 1",
           fm_path_interpolate(g.ctx, g.own_path, rows64, rows64, nan_rows64, times, N, 2, xt, ut));
   FINE(fm_path_interpolate(g.ctx, p, NULL, NULL, NULL, NULL, 0, 2, NULL, NULL));
@@ -218,11 +224,14 @@ ABOUT(fm_path_convert) {
   REFUSED(FM_E_INVALID, "dim:", fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, rows64, rows64, N, 0, o));
   REFUSED(FM_E_INVALID, "n:", fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, rows64, rows64, HUGE_N, 2, o));
   REFUSED(FM_E_DOMAIN, "row 1", fm_path_convert(g.ctx, p, FM_X1, FM_X0, late_times, rows64, rows64, 2, 2, o));
-  REFUSED(FM_E_DOMAIN, "row 0", fm_path_convert(g.ctx, p, FM_X1, FM_X0, &late_times[2], rows64, rows64, 1, 2, o));
-  REFUSED(FM_E_NONFINITE, "row 1", fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, nan_rows64, rows64, N, 2, o));
-  REFUSED(FM_E_NONFINITE, "row 1", fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, rows64, nan_rows64, N, 2, o));
-  REFUSED(FM_E_UNSUPPORTED, "path:",
-          fm_path_convert(g.ctx, g.own_path, FM_X1, FM_X0, times, rows64, rows64, N, 2, o));
+  REFUSED(FM_E_DOMAIN, "row 0",
+          fm_path_convert(g.ctx, p, FM_X1, FM_X0, &late_times[2], rows64, rows64, 1, 2, o));
+  REFUSED(FM_E_NONFINITE, "row 1",
+          fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, nan_rows64, rows64, N, 2, o));
+  REFUSED(FM_E_NONFINITE, "row 1",
+          fm_path_convert(g.ctx, p, FM_X1, FM_X0, times, rows64, nan_rows64, N, 2, o));
+  REFUSED(FM_E_UNSUPPORTED,
+          "path:", fm_path_convert(g.ctx, g.own_path, FM_X1, FM_X0, times, rows64, rows64, N, 2, o));
   FINE(fm_path_convert(g.ctx, p, FM_X1, FM_X0, NULL, NULL, NULL, 0, 2, NULL));
 }
 
@@ -251,7 +260,8 @@ ABOUT(fm_prior_create_rows_f64) {
   NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_rows_f64(g.ctx, rows64, 0, 2, &made));
   NOT_MADE(fm_prior, FM_E_INVALID, "dim:", fm_prior_create_rows_f64(g.ctx, rows64, N, 0, &made));
   NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_rows_f64(g.ctx, rows64, HUGE_N, 2, &made));
-  NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_prior_create_rows_f64(g.ctx, nan_rows64, N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+           fm_prior_create_rows_f64(g.ctx, nan_rows64, N, 2, &made));
 }
 
 ABOUT(fm_prior_create_shuffled_rows) {
@@ -263,8 +273,8 @@ ABOUT(fm_prior_create_shuffled_rows) {
   NOT_MADE(fm_prior, FM_E_INVALID, "n:", fm_prior_create_shuffled_rows(g.ctx, rows, HUGE_N, 2, &made));
   NOT_MADE(fm_prior, FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
            fm_prior_create_shuffled_rows(g.ctx, nan_rows, N, 2, &made));
-  NOT_MADE(fm_prior, FM_E_NONFINITE, "rows:",
-           fm_prior_create_shuffled_rows(g.ctx, infinite_rows, N, 2, &made));
+  NOT_MADE(fm_prior, FM_E_NONFINITE,
+           "rows:", fm_prior_create_shuffled_rows(g.ctx, infinite_rows, N, 2, &made));
 }
 
 ABOUT(fm_prior_create_shuffled_rows_f64) {
@@ -350,11 +360,12 @@ static int32_t own_density(void *user, const fm_log_density_request *r) {
 
 ABOUT(fm_prior_create_callback_density) {
   NO_CTX_MADE(fm_prior, fm_prior_create_callback_density(NULL, own_prior_fn, own_density, NULL, &made));
-  REFUSED(FM_E_INVALID, "out:", fm_prior_create_callback_density(g.ctx, own_prior_fn, own_density, NULL, NULL));
-  NOT_MADE(fm_prior, FM_E_INVALID, "fn:",
-           fm_prior_create_callback_density(g.ctx, NULL, own_density, NULL, &made));
-  NOT_MADE(fm_prior, FM_E_INVALID, "log_density:",
-           fm_prior_create_callback_density(g.ctx, own_prior_fn, NULL, NULL, &made));
+  REFUSED(FM_E_INVALID,
+          "out:", fm_prior_create_callback_density(g.ctx, own_prior_fn, own_density, NULL, NULL));
+  NOT_MADE(fm_prior, FM_E_INVALID,
+           "fn:", fm_prior_create_callback_density(g.ctx, NULL, own_density, NULL, &made));
+  NOT_MADE(fm_prior, FM_E_INVALID,
+           "log_density:", fm_prior_create_callback_density(g.ctx, own_prior_fn, NULL, NULL, &made));
 }
 
 ABOUT(fm_prior_kind) {
@@ -396,7 +407,8 @@ ABOUT(fm_normaliser_fit) {
   NOT_MADE(fm_normaliser, FM_E_INVALID, "n:", fm_normaliser_fit(g.ctx, kind, rows, 0, 2, &made));
   NOT_MADE(fm_normaliser, FM_E_INVALID, "dim:", fm_normaliser_fit(g.ctx, kind, rows, N, 0, &made));
   NOT_MADE(fm_normaliser, FM_E_INVALID, "n:", fm_normaliser_fit(g.ctx, kind, rows, HUGE_N, 2, &made));
-  NOT_MADE(fm_normaliser, FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_normaliser_fit(g.ctx, kind, nan_rows, N, 2, &made));
+  NOT_MADE(fm_normaliser, FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+           fm_normaliser_fit(g.ctx, kind, nan_rows, N, 2, &made));
   NOT_MADE(fm_normaliser, FM_E_NONFINITE, "x:", fm_normaliser_fit(g.ctx, kind, infinite_rows, N, 2, &made));
 }
 
@@ -417,7 +429,8 @@ ABOUT(fm_normaliser_fit_f64) {
 }
 
 ABOUT(fm_normaliser_create) {
-  const double good_pair[2] = {1, 2}, nan_pair[2] = {1, NAN}, negative[2] = {1, -1}, infinite[2] = {1, INFINITY};
+  const double good_pair[2] = {1, 2}, nan_pair[2] = {1, NAN}, negative[2] = {1, -1},
+               infinite[2] = {1, INFINITY};
   const double *ok = good_pair;
   NO_CTX_MADE(fm_normaliser, fm_normaliser_create(NULL, ok, ok, 2, &made));
   REFUSED(FM_E_INVALID, "out:", fm_normaliser_create(g.ctx, ok, ok, 2, NULL));
@@ -445,8 +458,8 @@ ABOUT(fm_optimizer_create) {
   NO_CTX_MADE(fm_optimizer, fm_optimizer_create(NULL, NULL, &made));
   REFUSED(FM_E_INVALID, "out:", fm_optimizer_create(g.ctx, NULL, NULL));
   BAD_SIZES(fm_optimizer, fm_optimizer_options, fm_optimizer_create(g.ctx, options, &made));
-#define NO_OPTIMIZER(expected, word, ...)                                                                 \
-  NOT_MADE(fm_optimizer, expected, word,                                                                  \
+#define NO_OPTIMIZER(expected, word, ...)                                                                    \
+  NOT_MADE(fm_optimizer, expected, word,                                                                     \
            fm_optimizer_create(g.ctx, WITH(fm_optimizer_options, __VA_ARGS__), &made))
   NO_OPTIMIZER(FM_E_UNSUPPORTED, "kind:", .kind = 4000);
   NO_OPTIMIZER(FM_E_UNSUPPORTED, "schedule:", .schedule = 4000);
@@ -485,8 +498,10 @@ ABOUT(fm_optimizer_step) {
   REFUSED(FM_E_INVALID, "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, NULL, 2, params, state, norm));
   REFUSED(FM_E_INVALID, "params:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 2, NULL, state, norm));
   REFUSED(FM_E_INVALID, "state:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 2, params, NULL, norm));
-  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, nan_rows, 6, params, state, norm));
-  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, infinite_rows, 6, params, state, norm));
+  REFUSED(FM_E_NONFINITE,
+          "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, nan_rows, 6, params, state, norm));
+  REFUSED(FM_E_NONFINITE,
+          "grad:", fm_optimizer_step(g.ctx, g.optimizer, 1, infinite_rows, 6, params, state, norm));
   float bad[12] = {0};
   bad[4] = NAN;
   REFUSED(FM_E_NONFINITE, "params:", fm_optimizer_step(g.ctx, g.optimizer, 1, rows, 6, bad, state, norm));
@@ -494,7 +509,8 @@ ABOUT(fm_optimizer_step) {
   FINE(fm_optimizer_step(g.ctx, g.optimizer, 1, NULL, 0, NULL, NULL, NULL));
   fm_optimizer *muon = NULL; /* has to know the shapes */
   FINE(fm_optimizer_create(g.ctx, WITH(fm_optimizer_options, .kind = FM_OPTIMIZER_MUON), &muon));
-  REFUSED(FM_E_UNSUPPORTED, "fm_optimizer_step_net", fm_optimizer_step(g.ctx, muon, 1, rows, 2, params, state, norm));
+  REFUSED(FM_E_UNSUPPORTED, "fm_optimizer_step_net",
+          fm_optimizer_step(g.ctx, muon, 1, rows, 2, params, state, norm));
   fm_optimizer_destroy(muon);
 }
 
@@ -504,14 +520,21 @@ ABOUT(fm_optimizer_step_net) {
   const fm_net *net = g.net;
   NO_CTX(fm_optimizer_step_net(NULL, g.optimizer, net, 1, grad, params, state, norm));
   REFUSED(FM_E_INVALID, "optimizer:", fm_optimizer_step_net(g.ctx, NULL, net, 1, grad, params, state, norm));
-  REFUSED(FM_E_INVALID, "net:", fm_optimizer_step_net(g.ctx, g.optimizer, NULL, 1, grad, params, state, norm));
-  REFUSED(FM_E_INVALID, "step:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 0, grad, params, state, norm));
-  REFUSED(FM_E_INVALID, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, NULL, params, state, norm));
-  REFUSED(FM_E_INVALID, "params:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, NULL, state, norm));
-  REFUSED(FM_E_INVALID, "state:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, NULL, norm));
+  REFUSED(FM_E_INVALID,
+          "net:", fm_optimizer_step_net(g.ctx, g.optimizer, NULL, 1, grad, params, state, norm));
+  REFUSED(FM_E_INVALID,
+          "step:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 0, grad, params, state, norm));
+  REFUSED(FM_E_INVALID,
+          "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, NULL, params, state, norm));
+  REFUSED(FM_E_INVALID,
+          "params:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, NULL, state, norm));
+  REFUSED(FM_E_INVALID,
+          "state:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, NULL, norm));
   grad[3] = NAN;
-  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
+  REFUSED(FM_E_NONFINITE,
+          "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
   grad[3] = INFINITY;
-  REFUSED(FM_E_NONFINITE, "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
+  REFUSED(FM_E_NONFINITE,
+          "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
   free(grad);
 }

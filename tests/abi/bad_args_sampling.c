@@ -2,32 +2,32 @@
 #include "bad_args.h"
 
 /* Bad numbers of solver options, for two functions that take them. */
-#define BAD_SOLVER_OPTIONS(type, make)                                                                    \
-  do {                                                                                                    \
-    BAD_SIZES(type, fm_solver_options, make);                                                             \
-    const fm_solver_options *options;                                                                     \
-    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = 1000);                           \
-    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = UINT32_MAX);                     \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = -1);                                     \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = NAN);                                    \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "atol:", make, .atol = -1);                                     \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "atol:", make, .atol = INFINITY);                               \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = -1);                         \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = NAN);                        \
-    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "grid:", make, .grid = 1000, .fixed_steps = 1);             \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid:", make, .grid = FM_GRID_EDM);                            \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid_shift:", make, .grid_shift = -1);                         \
-    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "norm:", make, .norm = 3);                                  \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_step:", make, .max_step = -1);                             \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "safety:", make, .safety = 1);                                  \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "min_factor:", make, .min_factor = 1);                          \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_factor:", make, .max_factor = NAN);                        \
-    BAD_SOLVER_OPTION(type, FM_E_INVALID, "beta:", make, .beta = 1);                                      \
+#define BAD_SOLVER_OPTIONS(type, make)                                                                       \
+  do {                                                                                                       \
+    BAD_SIZES(type, fm_solver_options, make);                                                                \
+    const fm_solver_options *options;                                                                        \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = 1000);                              \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "method:", make, .method = UINT32_MAX);                        \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = -1);                                        \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "rtol:", make, .rtol = NAN);                                       \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "atol:", make, .atol = -1);                                        \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "atol:", make, .atol = INFINITY);                                  \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = -1);                            \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "first_step:", make, .first_step = NAN);                           \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "grid:", make, .grid = 1000, .fixed_steps = 1);                \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid:", make, .grid = FM_GRID_EDM);                               \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "grid_shift:", make, .grid_shift = -1);                            \
+    BAD_SOLVER_OPTION(type, FM_E_UNSUPPORTED, "norm:", make, .norm = 3);                                     \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_step:", make, .max_step = -1);                                \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "safety:", make, .safety = 1);                                     \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "min_factor:", make, .min_factor = 1);                             \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "max_factor:", make, .max_factor = NAN);                           \
+    BAD_SOLVER_OPTION(type, FM_E_INVALID, "beta:", make, .beta = 1);                                         \
   } while (0)
-#define BAD_SOLVER_OPTION(type, expected, word, make, ...)                                                \
-  do {                                                                                                    \
-    options = WITH(fm_solver_options, __VA_ARGS__);                                                       \
-    NOT_MADE(type, expected, word, make);                                                                 \
+#define BAD_SOLVER_OPTION(type, expected, word, make, ...)                                                   \
+  do {                                                                                                       \
+    options = WITH(fm_solver_options, __VA_ARGS__);                                                          \
+    NOT_MADE(type, expected, word, make);                                                                    \
   } while (0)
 
 ABOUT(fm_solver_create) {
@@ -46,7 +46,7 @@ ABOUT(fm_solver_solve) {
   memcpy(y_of_ours, rows64, sizeof y_of_ours);
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
-#define NO_SOLUTION(expected, word, solver, rhs, t0, t1, n, y, stats)                                     \
+#define NO_SOLUTION(expected, word, solver, rhs, t0, t1, n, y, stats)                                        \
   REFUSED(expected, word, fm_solver_solve(g.ctx, solver, rhs, NULL, t0, t1, n, y, NULL, NULL, stats))
   NO_CTX(fm_solver_solve(NULL, g.solver, own_rhs, NULL, 0, 1, N, y, NULL, NULL, &stats));
   NO_SOLUTION(FM_E_INVALID, "solver:", NULL, own_rhs, 0, 1, N, y, &stats);
@@ -61,7 +61,8 @@ ABOUT(fm_solver_solve) {
   ck_assert_uint_eq(stats.nfe, 0);
   /* A struct of no size is refused before rows are carried anywhere. */
   NO_SOLUTION(FM_E_INVALID, "stats.struct_size", g.solver, own_rhs, 0, 1, N, y_of_ours, &(fm_solve_stats){0});
-  ck_assert_msg(memcmp(y_of_ours, rows64, sizeof y_of_ours) == 0, "fm_solver_solve: refuses stats after it solved");
+  ck_assert_msg(memcmp(y_of_ours, rows64, sizeof y_of_ours) == 0,
+                "fm_solver_solve: refuses stats after it solved");
   callback_answer = 4;
   NO_SOLUTION(FM_E_CALLBACK, "rhs:", g.solver, own_rhs, 0, 1, N, y_of_ours, &stats);
   FINE(fm_solver_solve(g.ctx, g.solver, own_rhs, NULL, 0, 1, 0, NULL, NULL, NULL, NULL));
@@ -75,8 +76,8 @@ ABOUT(fm_solver_solve_at) {
   memcpy(nan_y, nan_rows64, sizeof nan_y);
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
-#define NO_SOLUTION(expected, word, solver, rhs, times, n_times, n, y, out, stats)                        \
-  REFUSED(expected, word,                                                                                 \
+#define NO_SOLUTION(expected, word, solver, rhs, times, n_times, n, y, out, stats)                           \
+  REFUSED(expected, word,                                                                                    \
           fm_solver_solve_at(g.ctx, solver, rhs, NULL, times, n_times, n, y, out, stats, NULL))
   NO_CTX(fm_solver_solve_at(NULL, g.solver, own_rhs, NULL, in_order, 3, N, rows64, o, &stats, NULL));
   NO_SOLUTION(FM_E_INVALID, "solver:", NULL, own_rhs, in_order, 3, N, rows64, o, &stats);
@@ -124,7 +125,8 @@ ABOUT(fm_solver_method_info) {
   FINE(fm_solver_method_info(g.ctx, 0, &info));
 }
 
-/* ---- samplers ------------------------------------------------------------------------------------------- */
+/* ---- samplers
+   ------------------------------------------------------------------------------------------- */
 
 ABOUT(fm_sampler_create) {
   NO_CTX_MADE(fm_sampler, fm_sampler_create(NULL, g.model, NULL, NULL, &made));
@@ -175,7 +177,8 @@ ABOUT(fm_sampler_draw_f64) {
   NO_CTX(fm_sampler_draw_f64(NULL, s, 1, 0, labels, rows, N, o));
   REFUSED(FM_E_INVALID, "sampler:", fm_sampler_draw_f64(g.ctx, NULL, 1, 0, labels, rows, N, o));
   REFUSED(FM_E_INVALID, "labels:", fm_sampler_draw_f64(g.ctx, s, 1, 0, large_labels, rows, N, o));
-  REFUSED(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_sampler_draw_f64(g.ctx, s, 1, 0, labels, infinite_rows, N, o));
+  REFUSED(FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+          fm_sampler_draw_f64(g.ctx, s, 1, 0, labels, infinite_rows, N, o));
   REFUSED(FM_E_INVALID, "n:", fm_sampler_draw_f64(g.ctx, s, 1, 0, labels, rows, HUGE_N, o));
   REFUSED(FM_E_INVALID, "out:", fm_sampler_draw_f64(g.ctx, s, 1, 0, labels, rows, N, NULL));
   FINE(fm_sampler_draw_f64(g.ctx, s, 1, 0, NULL, NULL, 0, NULL));
@@ -188,7 +191,7 @@ ABOUT(fm_sampler_transport) {
   memcpy(x_of_ours, rows64, sizeof x_of_ours);
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
-#define NO_TRANSPORT(expected, word, sampler, t0, t1, label, cond, n, x, stats)                           \
+#define NO_TRANSPORT(expected, word, sampler, t0, t1, label, cond, n, x, stats)                              \
   REFUSED(expected, word, fm_sampler_transport(g.ctx, sampler, t0, t1, label, cond, n, x, NULL, NULL, stats))
   NO_CTX(fm_sampler_transport(NULL, s, 0, 1, labels, rows, N, x, NULL, NULL, &stats));
   NO_TRANSPORT(FM_E_INVALID, "sampler:", NULL, 0, 1, labels, rows, N, x, &stats);
@@ -203,7 +206,8 @@ ABOUT(fm_sampler_transport) {
   NO_TRANSPORT(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, s, 0, 1, labels, rows, N, nan_x, &stats);
   ck_assert_uint_eq(stats.nfe, 0);
   NO_TRANSPORT(FM_E_INVALID, "stats.struct_size", s, 0, 1, labels, rows, N, x_of_ours, &(fm_solve_stats){0});
-  ck_assert_msg(memcmp(x_of_ours, rows64, sizeof x_of_ours) == 0, "fm_sampler_transport: refuses stats afterwards");
+  ck_assert_msg(memcmp(x_of_ours, rows64, sizeof x_of_ours) == 0,
+                "fm_sampler_transport: refuses stats afterwards");
   callback_answer = 2;
   REFUSED(FM_E_CALLBACK, "returned 2",
           fm_sampler_transport(g.ctx, s, 0, 1, labels, rows, N, x_of_ours, own_trajectory, NULL, &stats));
@@ -217,8 +221,8 @@ ABOUT(fm_sampler_transport_at) {
   memcpy(nan_x, nan_rows64, sizeof nan_x);
   fm_solve_stats stats;
   fm_solve_stats_init(&stats);
-#define NO_TRANSPORT(expected, word, sampler, times, n_times, label, cond, n, x, out, stats)              \
-  REFUSED(expected, word,                                                                                 \
+#define NO_TRANSPORT(expected, word, sampler, times, n_times, label, cond, n, x, out, stats)                 \
+  REFUSED(expected, word,                                                                                    \
           fm_sampler_transport_at(g.ctx, sampler, times, n_times, label, cond, n, x, out, stats, NULL))
   NO_CTX(fm_sampler_transport_at(NULL, s, in_order, 3, labels, rows, N, rows64, o, &stats, NULL));
   NO_TRANSPORT(FM_E_INVALID, "sampler:", NULL, in_order, 3, labels, rows, N, rows64, o, &stats);
@@ -265,7 +269,8 @@ ABOUT(fm_sampler_velocity) {
   REFUSED(FM_E_INVALID, "labels:", fm_sampler_velocity(g.ctx, s, rows, times, low_labels, rows, N, o));
   REFUSED(FM_E_INVALID, "n:", fm_sampler_velocity(g.ctx, s, rows, times, labels, rows, HUGE_N, o));
   REFUSED(FM_E_INVALID, "out:", fm_sampler_velocity(g.ctx, s, rows, times, labels, rows, N, NULL));
-  REFUSED(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, fm_sampler_velocity(g.ctx, s, nan_rows, times, labels, rows, N, o));
+  REFUSED(FM_E_NONFINITE, AT_ROW_1_COLUMN_1,
+          fm_sampler_velocity(g.ctx, s, nan_rows, times, labels, rows, N, o));
   REFUSED(FM_E_NONFINITE, "t:", fm_sampler_velocity(g.ctx, s, rows, nan_times, labels, rows, N, o));
   REFUSED(FM_E_NONFINITE, "cond:", fm_sampler_velocity(g.ctx, s, rows, times, labels, nan_rows, N, o));
   FINE(fm_sampler_velocity(g.ctx, s, NULL, NULL, NULL, NULL, 0, NULL));

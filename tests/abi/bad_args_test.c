@@ -119,10 +119,12 @@ static void check_untouched(const char *file, int line, const char *call) {
   if (memcmp(&out, &before, sizeof out) != 0) SAY("%s", "failed and has written to an output");
 }
 
-void refused(const char *file, int line, const char *call, fm_status expected, const char *word, fm_status status) {
+void refused(const char *file, int line, const char *call, fm_status expected, const char *word,
+             fm_status status) {
   const char *text = fm_ctx_message(g.ctx);
   if (status != expected)
-    SAY("%s (%s), expected %s", fm_status_name(status), status == FM_OK ? "" : text, fm_status_name(expected));
+    SAY("%s (%s), expected %s", fm_status_name(status), status == FM_OK ? "" : text,
+        fm_status_name(expected));
   if (strstr(text, "987654") != NULL || text[0] == '\0') SAY("%s without a text", fm_status_name(status));
   if (strstr(text, word) == NULL) SAY("the text is '%s', expected it to name '%s'", text, word);
   check_untouched(file, line, call);
@@ -151,8 +153,8 @@ static void make_parts(void) {
   FINE(fm_prior_create_callback(g.ctx, own_prior_fn, NULL, &g.own_prior));
   FINE(fm_normaliser_fit(g.ctx, FM_NORMALISE_COLUMNS, rows, N, 2, &g.normaliser));
   FINE(fm_normaliser_fit(g.ctx, FM_NORMALISE_COLUMNS, rows, N, 3, &g.wide_normaliser));
-  const fm_net_options *small = WITH(fm_net_options, .kind = FM_NET_MLP, .width = 4, .depth = 2, .time_features = 2,
-                                     .class_features = 2);
+  const fm_net_options *small = WITH(fm_net_options, .kind = FM_NET_MLP, .width = 4, .depth = 2,
+                                     .time_features = 2, .class_features = 2);
   FINE(fm_net_create(g.ctx, 2, n_classes, 1, 2, small, &g.net));
   FINE(fm_net_create(g.ctx, 3, NULL, 0, 0, small, &g.wide_net));
   FINE(fm_net_create_custom(g.ctx, 2, n_classes, 1, 2, 1, own_forward, own_vjp, own_init, NULL, &g.own_net));

@@ -35,25 +35,25 @@ fm_status frugal(fm_ctx *ctx, const char *call, size_t calls_before, fm_status s
 void not_made(const char *call, const void *handle);
 
 /* In a scenario with a variable `status` and a label `end`. */
-#define CALL(call)                                                                                        \
-  do {                                                                                                    \
-    size_t failed_before = host.n_failed;                                                                 \
-    status = judged(ctx, #call, failed_before, (call));                                                   \
-    if (status != FM_OK) goto end;                                                                        \
+#define CALL(call)                                                                                           \
+  do {                                                                                                       \
+    size_t failed_before = host.n_failed;                                                                    \
+    status = judged(ctx, #call, failed_before, (call));                                                      \
+    if (status != FM_OK) goto end;                                                                           \
   } while (0)
 /* A call that makes `handle`. */
-#define MAKE(handle, call)                                                                                \
-  do {                                                                                                    \
-    size_t failed_before = host.n_failed;                                                                 \
-    status = judged(ctx, #call, failed_before, (call));                                                   \
-    if (status != FM_OK) not_made(#call, handle);                                                         \
-    if (status != FM_OK) goto end;                                                                        \
+#define MAKE(handle, call)                                                                                   \
+  do {                                                                                                       \
+    size_t failed_before = host.n_failed;                                                                    \
+    status = judged(ctx, #call, failed_before, (call));                                                      \
+    if (status != FM_OK) not_made(#call, handle);                                                            \
+    if (status != FM_OK) goto end;                                                                           \
   } while (0)
 /* A call that is promised not to allocate. */
-#define FRUGAL(call)                                                                                      \
-  do {                                                                                                    \
-    size_t calls_before = host.n_calls;                                                                   \
-    status = frugal(ctx, #call, calls_before, (call));                                                    \
+#define FRUGAL(call)                                                                                         \
+  do {                                                                                                       \
+    size_t calls_before = host.n_calls;                                                                      \
+    status = frugal(ctx, #call, calls_before, (call));                                                       \
   } while (0)
 
 /* Rows for every scenario: two columns, one class column of three, a condition vector of two. */

@@ -1,5 +1,5 @@
-/* oom_test.c - a host whose allocator fails. For every k the k-th allocation of a scenario returns NULL, alone
-   or with all that follow. Then the call that needed it says FM_E_NOMEM with a text and makes nothing,
+/* oom_test.c - a host whose allocator fails. For every k the k-th allocation of a scenario returns NULL,
+   alone or with all that follow. Then the call that needed it says FM_E_NOMEM with a text and makes nothing,
    everything that was allocated comes back, and the same context does the whole scenario once memory is
    there again. */
 #include "oom.h"
@@ -68,7 +68,8 @@ fm_status judged(fm_ctx *ctx, const char *call, size_t failed_before, fm_status 
   }
   ck_assert_msg(status == FM_E_NOMEM, "%s: allocation %zu failed, the call says %s (%s)", call, host.fail_at,
                 fm_status_name(status), fm_ctx_message(ctx));
-  ck_assert_msg(fm_ctx_message(ctx)[0] != '\0', "%s: allocation %zu failed, there is no text", call, host.fail_at);
+  ck_assert_msg(fm_ctx_message(ctx)[0] != '\0', "%s: allocation %zu failed, there is no text", call,
+                host.fail_at);
   return status;
 }
 
@@ -91,8 +92,9 @@ static bool play(scenario_fn scenario, fm_ctx *ctx, size_t k, bool and_later) {
   fm_status status = scenario(ctx);
   bool failed = host.n_failed > 0;
   allocator_heal(&host);
-  ck_assert_msg(status == (failed ? FM_E_NOMEM : FM_OK), "allocation %zu failed %s: the scenario ends with %s", k,
-                failed ? "" : "not", fm_status_name(status));
+  ck_assert_msg(status == (failed ? FM_E_NOMEM : FM_OK),
+                "allocation %zu failed %s: the scenario ends with %s", k, failed ? "" : "not",
+                fm_status_name(status));
   ck_assert_msg(host.n_live == before, "allocation %zu failed: %zu blocks are lost", k, host.n_live - before);
   ck_assert_msg(host.n_strange == 0, "allocation %zu: %zu calls of the allocator are not as promised", k,
                 host.n_strange);
@@ -123,12 +125,9 @@ static void fail_every_allocation(scenario_fn scenario, uint32_t n_threads, bool
 }
 
 static const scenario_fn scenarios[] = {
-    scenario_small_handles, scenario_nets,     scenario_custom_net,  scenario_data,
-    scenario_files,
-    scenario_models,        scenario_model_files, scenario_trainer,  scenario_evaluate,
-    scenario_rules,
-    scenario_checkpoints,   scenario_solvers,  scenario_samplers,    scenario_fit,
-    scenario_priors,
+    scenario_small_handles, scenario_nets,        scenario_custom_net, scenario_data,     scenario_files,
+    scenario_models,        scenario_model_files, scenario_trainer,    scenario_evaluate, scenario_rules,
+    scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_priors,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
@@ -178,7 +177,8 @@ START_TEST(impossible_sizes) {
   fm_status status = fm_net_create(ctx, UINT32_MAX, NULL, 0, UINT32_MAX, &huge, &net);
   if (status == FM_OK) { /* an architecture is small, its weights are not */
     fm_trainer *trainer = NULL;
-    ck_assert_int_eq(fm_trainer_create(ctx, net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &trainer), FM_E_NOMEM);
+    ck_assert_int_eq(fm_trainer_create(ctx, net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &trainer),
+                     FM_E_NOMEM);
     ck_assert_ptr_null(trainer);
     ck_assert_str_ne(fm_ctx_message(ctx), "");
   } else {

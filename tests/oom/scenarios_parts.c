@@ -181,7 +181,8 @@ fm_status scenario_custom_net(fm_ctx *ctx) {
   fm_trainer *trainer = NULL;
   const fm_trainer_options o = small_trainer();
   MAKE(net, fm_net_create_custom(ctx, 2, NULL, 0, 0, 2, affine, affine_vjp, affine_init, NULL, &net));
-  MAKE(conditional, fm_net_create_custom(ctx, 2, n_classes, 1, 2, 2, affine, affine_vjp, NULL, NULL, &conditional));
+  MAKE(conditional,
+       fm_net_create_custom(ctx, 2, n_classes, 1, 2, 2, affine, affine_vjp, NULL, NULL, &conditional));
   status = run_net(ctx, net, false);
   if (status != FM_OK) goto end;
   MAKE(trainer, fm_trainer_create(ctx, net, NULL, NULL, NULL, NULL, NULL, NULL, &o, &trainer));
@@ -207,7 +208,8 @@ static const char *write_rows(const float *cells) {
   const char *name = in_folder("rows.npy");
   FILE *file = fopen(name, "wb");
   if (file == NULL) abort();
-  if (fwrite(header, 1, 66, file) != 66 || fwrite(cells, sizeof *cells, 2 * N_ROWS, file) != 2 * N_ROWS) abort();
+  if (fwrite(header, 1, 66, file) != 66 || fwrite(cells, sizeof *cells, 2 * N_ROWS, file) != 2 * N_ROWS)
+    abort();
   fclose(file);
   return name;
 }

@@ -33,7 +33,8 @@ static fm_status make_parts(fm_ctx *ctx, parts *p) {
   MAKE(p->path, fm_path_create_named(ctx, "vp:0.2:15", &p->path));
   MAKE(p->prior, fm_prior_create_mixture(ctx, times + 1, rows_f64, mixture_deviations, 2, 2, &p->prior));
   MAKE(p->normaliser, fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, rows_f32, N_ROWS, 2, &p->normaliser));
-  MAKE(p->cond_normaliser, fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, conds, N_ROWS, 2, &p->cond_normaliser));
+  MAKE(p->cond_normaliser,
+       fm_normaliser_fit(ctx, FM_NORMALISE_COLUMNS, conds, N_ROWS, 2, &p->cond_normaliser));
   MAKE(p->optimizer, fm_optimizer_create(ctx, &optimizer, &p->optimizer));
   MAKE(p->data, fm_data_create(ctx, rows_f32, NULL, labels, conds, weights, N_ROWS, 2, 1, 2, NULL, &p->data));
 end:
@@ -43,8 +44,8 @@ end:
 static fm_status make_trainer(fm_ctx *ctx, const parts *p, fm_trainer **out) {
   fm_status status;
   const fm_trainer_options o = small_trainer();
-  MAKE(*out, fm_trainer_create(ctx, p->net, p->path, p->prior, p->normaliser, p->cond_normaliser, p->optimizer, NULL,
-                               &o, out));
+  MAKE(*out, fm_trainer_create(ctx, p->net, p->path, p->prior, p->normaliser, p->cond_normaliser,
+                               p->optimizer, NULL, &o, out));
 end:
   return status;
 }
@@ -54,17 +55,19 @@ static fm_status make_model(fm_ctx *ctx, const parts *p, bool defaults, fm_model
   static const float zero[MOST_PARAMS];
   fm_status status;
   if (fm_net_n_params(p->net) > MOST_PARAMS) return FM_E_UNSUPPORTED;
-  if (defaults) MAKE(*out, fm_model_create(ctx, p->net, zero, NULL, NULL, NULL, NULL, NULL, out));
+  if (defaults)
+    MAKE(*out, fm_model_create(ctx, p->net, zero, NULL, NULL, NULL, NULL, NULL, out));
   else
-    MAKE(*out, fm_model_create(ctx, p->net, zero, zero, p->path, p->prior, p->normaliser, p->cond_normaliser, out));
+    MAKE(*out,
+         fm_model_create(ctx, p->net, zero, zero, p->path, p->prior, p->normaliser, p->cond_normaliser, out));
 end:
   return status;
 }
 
-#define NEED(expression)                                                                                  \
-  do {                                                                                                    \
-    status = (expression);                                                                                \
-    if (status != FM_OK) goto end;                                                                        \
+#define NEED(expression)                                                                                     \
+  do {                                                                                                       \
+    status = (expression);                                                                                   \
+    if (status != FM_OK) goto end;                                                                           \
   } while (0)
 
 fm_status scenario_models(fm_ctx *ctx) {
@@ -279,7 +282,8 @@ fm_status scenario_fit(fm_ctx *ctx) {
   const fm_trainer_options trainer = small_trainer();
   NEED(make_parts(ctx, &p));
   MAKE(model, fm_fit(ctx, p.data, p.path, p.prior, p.optimizer, &net, &trainer, &model));
-  MAKE(doubles, fm_data_create_f64(ctx, rows_f64, rows_f64, NULL, NULL, NULL, N_ROWS, 2, 0, 0, NULL, &doubles));
+  MAKE(doubles,
+       fm_data_create_f64(ctx, rows_f64, rows_f64, NULL, NULL, NULL, N_ROWS, 2, 0, 0, NULL, &doubles));
   MAKE(plain, fm_fit(ctx, doubles, NULL, NULL, p.optimizer, &net, &trainer, &plain));
 end:
   fm_model_destroy(model);

@@ -55,8 +55,8 @@ static double worst_update(const fmi_kernels *kernels, double beta1, double beta
   return worst;
 }
 
-/* Moments and their bias corrections are of the same betas: 1 - 0.999f in the one and 0.001 in the other would
-   be 6e-6 of an update, in the first steps or, the other way round, in the late ones. */
+/* Moments and their bias corrections are of the same betas: 1 - 0.999f in the one and 0.001 in the other
+   would be 6e-6 of an update, in the first steps or, the other way round, in the late ones. */
 START_TEST(adamw_is_exact_to_rounding) {
   static const uint32_t isas[] = {FM_ISA_PLAIN, FM_ISA_AVX2};
   static const double betas[][2] = {{0.9, 0.999}, {0.9, 0.95}, {0.8, 0.99}};

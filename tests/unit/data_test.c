@@ -198,7 +198,8 @@ START_TEST(several_files_are_one_set) {
 }
 END_TEST
 
-/* ---- the same training from every source ---------------------------------------------------------------- */
+/* ---- the same training from every source
+   ---------------------------------------------------------------- */
 
 static int32_t gather_problem(void *user, const fm_gather_request *r) {
   const problem *from = user;

@@ -69,7 +69,8 @@ static void mask_of(bench *b, uint64_t first_row, real *mask) {
   memcpy(mask, b->out, b->n_out * sizeof *mask);
 }
 
-/* Noise at (row, column): of another row, in other columns, a mask is another one, but shifted it is the same. */
+/* Noise at (row, column): of another row, in other columns, a mask is another one, but shifted it is the
+   same. */
 START_TEST(masks_belong_to_rows_and_columns) {
   enum { N = 20, M = 12, ROW = 7 };
   bench b = dropout_bench(.5, 0, UNITS, N), later = dropout_bench(.5, M, UNITS, N);
@@ -83,7 +84,8 @@ START_TEST(masks_belong_to_rows_and_columns) {
   mask_of(&b, 0, shifted);
   EXPECT_SHARE(same[0], b.n_out, .5);
   EXPECT_SHARE(same[1], b.n_out, .5);
-  ck_assert_int_ne(memcmp(whole, shifted, b.n_out * sizeof *whole), 0); /* all 64 bits of a row's number count */
+  ck_assert_int_ne(memcmp(whole, shifted, b.n_out * sizeof *whole),
+                   0); /* all 64 bits of a row's number count */
   free(whole), free(shifted), free(moved);
   bench_close(&b), bench_close(&later);
 }
@@ -153,7 +155,8 @@ START_TEST(hidden_layers_have_it) {
 }
 END_TEST
 
-/* The weights are those of the net without it, in number, place and start; and so is all that isn't training. */
+/* The weights are those of the net without it, in number, place and start; and so is all that isn't
+   training. */
 START_TEST(at_rest_nets_are_as_without_it) {
   enum { N = 60 };
   const uint32_t kind = _i ? FM_NET_MLP : FM_NET_RESMLP;
@@ -312,9 +315,11 @@ START_TEST(trained_models_are_without_it) {
 }
 END_TEST
 
-/* ---- files ---------------------------------------------------------------------------------------------- */
+/* ---- files
+   ---------------------------------------------------------------------------------------------- */
 
-/* The file as another version or program would have written it: net.dropout says `text`, or NULL: is absent. */
+/* The file as another version or program would have written it: net.dropout says `text`, or NULL: is
+   absent. */
 static void rewrite(const char *file, const char *text) {
   fmi_error err = {.status = FM_OK};
   fmi_memory *memory = fmi_memory_create(NULL);
@@ -380,8 +385,8 @@ START_TEST(model_files_carry_it) {
     const char *text;
     fm_status status;
     double dropout;
-  } files[] = {{"0x1p-2", FM_OK, .25},     {"0.125", FM_OK, .125},   {"0x1p+0", FM_E_FORMAT, 0},
-               {"-0.5", FM_E_FORMAT, 0},   {"half", FM_E_FORMAT, 0}, {"", FM_E_FORMAT, 0},
+  } files[] = {{"0x1p-2", FM_OK, .25},   {"0.125", FM_OK, .125},   {"0x1p+0", FM_E_FORMAT, 0},
+               {"-0.5", FM_E_FORMAT, 0}, {"half", FM_E_FORMAT, 0}, {"", FM_E_FORMAT, 0},
                {"1e300", FM_E_FORMAT, 0}};
   for (size_t i = 0; i < FMI_COUNT(files); i++) {
     rewrite(file, files[i].text);
@@ -403,7 +408,8 @@ START_TEST(model_files_carry_it) {
 }
 END_TEST
 
-/* ---- what it is for -------------------------------------------------------------------------------------- */
+/* ---- what it is for
+   -------------------------------------------------------------------------------------- */
 
 /* Few rows and many steps: a net learns them by heart, and rows it hasn't seen lose. */
 START_TEST(it_regularises) {
@@ -443,9 +449,7 @@ START_TEST(it_regularises) {
 }
 END_TEST
 
-static void set_up(void) {
-  fill_problem(&p);
-}
+static void set_up(void) { fill_problem(&p); }
 
 int main(void) {
   Suite *suite;

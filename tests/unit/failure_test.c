@@ -1,12 +1,13 @@
-/* failure_test.c - what isn't finite is an error of the call where it came up: inputs, parameters and results of
-   nets, and steps of training that fail. Outputs are untouched. */
+/* failure_test.c - what isn't finite is an error of the call where it came up: inputs, parameters and results
+   of nets, and steps of training that fail. Outputs are untouched. */
 #include "train_fixture.h"
 
 static problem p;
 
 /* ---- nets and samplers ------------------------------------------------------------------------------ */
 
-/* v = W [x, t, cond, whether there is cond] + b: two tiles of rows, of which row LATE of the second goes wrong. */
+/* v = W [x, t, cond, whether there is cond] + b: two tiles of rows, of which row LATE of the second goes
+   wrong. */
 enum { N = FMI_TILE + 7, LATE = FMI_TILE + 5, PARAMS = DIM * (DIM + 1 + COND + 1) + DIM };
 
 static fm_net *linear_net(fm_ctx *ctx) {

@@ -26,8 +26,8 @@ static inline bool quick(void) {
 
 /* ---- assertions ------------------------------------------------------------------------------------ */
 
-/* In loops nothing is said of what holds: Check writes a record of every assertion, which takes longer than most
-   of what is asserted here. */
+/* In loops nothing is said of what holds: Check writes a record of every assertion, which takes longer than
+   most of what is asserted here. */
 #define HOLDS(condition, ...)                                                                                \
   do {                                                                                                       \
     if (!(condition)) ck_abort_msg(__VA_ARGS__);                                                             \
@@ -75,9 +75,7 @@ static inline uint64_t next_word(uint64_t *state) { /* splitmix64 */
   return z ^ z >> 31;
 }
 /* In [-1, 1). */
-static inline double next_uniform(uint64_t *state) {
-  return (double)(next_word(state) >> 11) * 0x1p-52 - 1;
-}
+static inline double next_uniform(uint64_t *state) { return (double)(next_word(state) >> 11) * 0x1p-52 - 1; }
 static inline double next_normal(uint64_t *state) {
   double u = 0.5 * (next_uniform(state) + 1), v = next_uniform(state);
   return sqrt(-2 * log(1 - u)) * cos(3.14159265358979323846 * v);

@@ -485,12 +485,8 @@ START_TEST(public_functions_give_what_the_plan_gives) {
 END_TEST
 #endif
 
-static void set_up(void) {
-  memory = fmi_memory_create(NULL);
-}
-static void tear_down(void) {
-  fmi_memory_release(memory);
-}
+static void set_up(void) { memory = fmi_memory_create(NULL); }
+static void tear_down(void) { fmi_memory_release(memory); }
 
 int main(void) {
   Suite *suite;

@@ -41,12 +41,8 @@ typedef struct bench {
 
 /* The caller's network of the custom operator: v_j = tanh(p_j x_j) + p_j t, so n_params = dim. */
 #ifdef FMI_DOUBLE
-static inline int32_t custom_forward(void *user, const fm_net_call *c) {
-  return (void)user, (void)c, 1;
-}
-static inline int32_t custom_vjp(void *user, const fm_net_call *c) {
-  return (void)user, (void)c, 1;
-}
+static inline int32_t custom_forward(void *user, const fm_net_call *c) { return (void)user, (void)c, 1; }
+static inline int32_t custom_vjp(void *user, const fm_net_call *c) { return (void)user, (void)c, 1; }
 #else
 static inline int32_t custom_forward(void *user, const fm_net_call *c) {
   (void)user;

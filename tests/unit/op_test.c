@@ -145,9 +145,7 @@ static void check_dot_products(bench *b) {
   }
   free(w);
 }
-START_TEST(jvp_and_vjp_agree) {
-  each_example(check_dot_products);
-}
+START_TEST(jvp_and_vjp_agree) { each_example(check_dot_products); }
 END_TEST
 
 /* Moves all inputs by s along their tangents. */
@@ -208,9 +206,7 @@ static void check_differences(bench *b) {
   ck_assert_ptr_eq(before.out, b->out);
   free(t), free(x), free(w), free(slope);
 }
-START_TEST(jvp_is_the_derivative) {
-  each_example(check_differences);
-}
+START_TEST(jvp_is_the_derivative) { each_example(check_differences); }
 END_TEST
 
 static void all_parts(bench *b) {
@@ -245,9 +241,7 @@ static void check_parameter_gradient(bench *b) {
   bench_pack(b);
   free(w);
 }
-START_TEST(grad_is_the_derivative) {
-  each_example(check_parameter_gradient);
-}
+START_TEST(grad_is_the_derivative) { each_example(check_parameter_gradient); }
 END_TEST
 
 /* ---- what callers rely on -------------------------------------------------------------------------- */
@@ -283,9 +277,7 @@ static void check_adding(bench *b) {
   }
   free(w);
 }
-START_TEST(vjp_adds_where_it_is_asked_to) {
-  each_example(check_adding);
-}
+START_TEST(vjp_adds_where_it_is_asked_to) { each_example(check_adding); }
 END_TEST
 
 /* The same rows in one call, one at a time and in tiles of 4: the same bits. The BLAS doesn't promise that.
@@ -328,9 +320,7 @@ static void check_tiles(bench *b) {
   for (size_t j = 0; j < b->node.n_inputs; j++) free(d_in[j]);
   free(w), free(out), free(t_out), free(d_x);
 }
-START_TEST(rows_keep_their_bits_in_every_tile) {
-  each_example(check_tiles);
-}
+START_TEST(rows_keep_their_bits_in_every_tile) { each_example(check_tiles); }
 END_TEST
 
 /* Each entry of the gradient belongs to one part, whatever the order of the parts. */
@@ -356,9 +346,7 @@ static void check_parts(bench *b) {
     ck_assert_msg(writers[p] == 1, "%s: parameter %zu is written by %u parts", NAME(b), p, writers[p]);
   free(w), free(whole), free(writers);
 }
-START_TEST(gradient_parts_are_disjoint_and_cover) {
-  each_example(check_parts);
-}
+START_TEST(gradient_parts_are_disjoint_and_cover) { each_example(check_parts); }
 END_TEST
 
 START_TEST(initial_weights_have_the_moments_asked_for) {

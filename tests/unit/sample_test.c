@@ -286,8 +286,8 @@ START_TEST(trajectories_show_every_step) {
 }
 END_TEST
 
-/* Over several tiles and threads: the ends are those of a plain transport, what is between is in the data's units and
-   between what single transports give. */
+/* Over several tiles and threads: the ends are those of a plain transport, what is between is in the data's
+   units and between what single transports give. */
 START_TEST(states_at_times_of_a_transport) {
   static const double times[] = {0, 0.26, 0.5, 0.93, 1};
   enum { K = FMI_COUNT(times) };

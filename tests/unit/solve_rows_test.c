@@ -308,8 +308,10 @@ START_TEST(non_finite_rows_stop_and_are_named) {
   for (size_t i = 0; i < 8; i++) {
     const double end = break_time(i);
     if (end < 1) {
-      if (is_adaptive(_i)) ck_assert(r.t[i] < end && r.t[i] > 0.999 * end);
-      else ck_assert(r.t[i] == end || r.t[i] == end - 1.0 / 16); /* a stage at the step's end breaks it too */
+      if (is_adaptive(_i))
+        ck_assert(r.t[i] < end && r.t[i] > 0.999 * end);
+      else
+        ck_assert(r.t[i] == end || r.t[i] == end - 1.0 / 16); /* a stage at the step's end breaks it too */
       ck_assert(s.rows[i].t == r.t[i] && s.rows[i].status == FM_E_NONFINITE);
       NEAR(y[i], (1 + (double)i) * exp(sin(r.t[i])), kind_of(_i) == FM_SOLVER_EULER ? 0.05 : 5e-3);
     } else {

@@ -39,8 +39,8 @@ static const struct {
   unsigned order;
   double gamma;
 } trees[] = {
-    {"", 1, 1},     {"c", 2, 2},    {"cc", 3, 3},    {"cA", 3, 6},    {"ccc", 4, 4},  {"cAc", 4, 8},
-    {"ccA", 4, 12}, {"cAA", 4, 24}, {"cccc", 5, 5},  {"cAcc", 5, 10}, {"ccAc", 5, 15}, {"cAAc", 5, 30},
+    {"", 1, 1},     {"c", 2, 2},     {"cc", 3, 3},    {"cA", 3, 6},    {"ccc", 4, 4},    {"cAc", 4, 8},
+    {"ccA", 4, 12}, {"cAA", 4, 24},  {"cccc", 5, 5},  {"cAcc", 5, 10}, {"ccAc", 5, 15},  {"cAAc", 5, 30},
     {"s", 5, 20},   {"cccA", 5, 20}, {"cAcA", 5, 40}, {"ccAA", 5, 60}, {"cAAA", 5, 120},
 };
 
@@ -100,8 +100,8 @@ START_TEST(tableaux_are_consistent) {
       const double error = condition(w, w->e, tree), extension = condition(w, w->d, tree);
       if (trees[k].order <= w->order) {
         const double off = condition(w, w->b, tree) - 1 / trees[k].gamma;
-        ck_assert_msg(fabs(off) <= 2e-15, "%s, order %u, tree \"%s\": off by %g", w->name, trees[k].order, tree,
-                      off);
+        ck_assert_msg(fabs(off) <= 2e-15, "%s, order %u, tree \"%s\": off by %g", w->name, trees[k].order,
+                      tree, off);
       }
       if (trees[k].order <= w->embedded_order)
         ck_assert_msg(fabs(error) <= 1e-15, "%s, tree \"%s\": error weights off by %g", w->name, tree, error);

@@ -221,7 +221,8 @@ static int32_t scripted_weights(void *user, const fm_time_weight_request *r) {
   return s->answer;
 }
 
-/* Callbacks that do what the built-in ones do train to the same bits; a weight of 2 doubles loss and gradient. */
+/* Callbacks that do what the built-in ones do train to the same bits; a weight of 2 doubles loss and
+   gradient. */
 START_TEST(callbacks_do_as_built_in) {
   fm_ctx *ctx = new_ctx(1);
   static problem p;

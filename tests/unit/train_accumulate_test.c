@@ -238,12 +238,14 @@ START_TEST(checkpoints_have_to_fit) {
     fmi_plateau plateau;
     fm_status status;
     const char *part;
-  } bad[] = {
-      {{.grad = good.grad, .n = PARTS, .weight = 1}, {.factor = 1}, FM_E_FORMAT, "micro-batches"},
-      {{.grad = good.grad, .n = 1, .weight = -1}, {.factor = 1}, FM_E_FORMAT, "weights"},
-      {{.grad = good.grad, .n = 1, .weight = 1, .loss = (double)NAN}, {.factor = 1}, FM_E_NONFINITE, "nan at 5"},
-      {good, {.factor = 2}, FM_E_FORMAT, "factor"},
-      {good, {.factor = (double)NAN}, FM_E_NONFINITE, "nan at 3"}};
+  } bad[] = {{{.grad = good.grad, .n = PARTS, .weight = 1}, {.factor = 1}, FM_E_FORMAT, "micro-batches"},
+             {{.grad = good.grad, .n = 1, .weight = -1}, {.factor = 1}, FM_E_FORMAT, "weights"},
+             {{.grad = good.grad, .n = 1, .weight = 1, .loss = (double)NAN},
+              {.factor = 1},
+              FM_E_NONFINITE,
+              "nan at 5"},
+             {good, {.factor = 2}, FM_E_FORMAT, "factor"},
+             {good, {.factor = (double)NAN}, FM_E_NONFINITE, "nan at 3"}};
   for (size_t i = 0; i < FMI_COUNT(bad); i++) {
     a.trainer->pending = bad[i].pending;
     a.trainer->plateau = bad[i].plateau;

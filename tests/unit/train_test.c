@@ -468,9 +468,7 @@ START_TEST(a_resumed_run_is_the_same_run) {
 }
 END_TEST
 
-static void set_up(void) {
-  fill_problem(&p);
-}
+static void set_up(void) { fill_problem(&p); }
 
 int main(void) {
   Suite *suite;

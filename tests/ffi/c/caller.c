@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdio.h>
 
-#define CHECK(call)                                                                                       \
-  do {                                                                                                    \
-    if ((call) != FM_OK) {                                                                                \
-      fprintf(stderr, "%s: %s\n", #call, fm_ctx_message(ctx));                                            \
-      return 1;                                                                                           \
-    }                                                                                                     \
+#define CHECK(call)                                                                                          \
+  do {                                                                                                       \
+    if ((call) != FM_OK) {                                                                                   \
+      fprintf(stderr, "%s: %s\n", #call, fm_ctx_message(ctx));                                               \
+      return 1;                                                                                              \
+    }                                                                                                        \
   } while (0)
 
 int main(void) {
