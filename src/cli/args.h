@@ -51,6 +51,6 @@ int args_wrong(const command *c, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *args_nearest(const char *word, const char *(*candidate)(const void *list, size_t i),
                          const void *list, size_t n);
 
-extern const command train_command, sample_command, info_command;
+extern const command train_command, sample_command, plot_command, encode_command, info_command;
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = {&train_command, &sample_command, &info_command};
+static const command *const commands[] = {&train_command, &sample_command, &plot_command, &encode_command,
+                                         &info_command};
 
 static void print_help(void) {
   fputs("flowmatch - train and sample Conditional Flow Matching models\n"
@@ -22,6 +23,7 @@ static void print_help(void) {
         "From a table of numbers to new rows like it:\n"
         "  flowmatch train rows.csv -o rows.safetensors\n"
         "  flowmatch sample rows.safetensors -n 1000 -o new.csv\n"
+        "  flowmatch plot rows.safetensors -o flow.png --data rows.csv\n"
         "\n"
         "From labelled pictures [n][28][28] to a sheet of new ones, a class a row:\n"
         "  flowmatch train pictures.npy --labels digits.npy -o pictures.safetensors\n"
