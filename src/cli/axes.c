@@ -1,6 +1,7 @@
 /* axes.c - axes with round numbers on them. */
 #include "cli/plot.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #define MOST_TICKS 24
 #define MARGIN 24
 #define GAP 8 /* between an axis, its numbers and its title */
+#define TICK 4
+#define PANEL_GAP 14
 
 typedef struct ticks {
   double at[MOST_TICKS];
@@ -63,6 +66,11 @@ static ticks logarithmic_ticks(const axis *a) {
   return t;
 }
 
+static ticks vertical_ticks(const axis *a, int pixels) {
+  int apart = pixels < 400 ? 40 : 70; /* small panels have denser ones, or none */
+  return a->logarithmic ? logarithmic_ticks(a) : linear_ticks(a, pixels / apart + 1);
+}
+
 /* As many ticks as their texts leave room for. */
 static ticks horizontal_ticks(const axis *a, int pixels) {
   ticks t = {.n = 0};
@@ -81,10 +89,54 @@ double plot_place(const axis *a, double value) {
 
 static int nearest(double pixel) { return (int)floor(pixel + .5); }
 
+/* ---- ranges ---------------------------------------------------------------------------------------- */
+
+axis plot_range(const double *column, size_t n, const char *title) {
+  axis a = {.low = DBL_MAX, .high = -DBL_MAX, .title = title};
+  for (size_t i = 0; i < n; i++) {
+    a.low = fmin(a.low, column[2 * i]);
+    a.high = fmax(a.high, column[2 * i]);
+  }
+  double around = .04 * (a.high - a.low);
+  if (!(around > 1e-12 * fabs(a.low))) around = a.low != 0 ? .1 * fabs(a.low) : 1; /* a constant column */
+  a.low -= around;
+  a.high += around;
+  return a;
+}
+
+static void widen(axis *a, double length) {
+  double more = .5 * (length - (a->high - a->low));
+  a->low -= more;
+  a->high += more;
+}
+
+void plot_match_units(axis *x, axis *y, double shape) {
+  double width = x->high - x->low, height = y->high - y->low;
+  if (width > 2.5 * height || height > 2.5 * width) return;
+  if (height < shape * width)
+    widen(y, shape * width);
+  else
+    widen(x, height / shape);
+}
+
+/* ---- drawing --------------------------------------------------------------------------------------- */
+
+static void draw_x_title(canvas *c, const axis *x) {
+  if (!x->title) return;
+  int left = (x->from + x->to - canvas_text_width(x->title)) / 2;
+  canvas_text(c, left, c->height - MARGIN - FONT_HEIGHT + 4, x->title, INK);
+}
+
+static void draw_y_title(canvas *c, const axis *y) {
+  if (!y->title) return;
+  int bottom = (y->from + y->to + canvas_text_width(y->title)) / 2;
+  canvas_text_upwards(c, MARGIN - GAP, bottom, y->title, INK);
+}
+
 void plot_axes(canvas *c, axis *x, axis *y, const char *title, int right) {
   y->from = c->height - MARGIN - FONT_HEIGHT - GAP - (x->title ? FONT_HEIGHT + GAP : 0);
   y->to = MARGIN + (title ? FONT_HEIGHT + GAP : 0);
-  ticks v = y->logarithmic ? logarithmic_ticks(y) : linear_ticks(y, (y->from - y->to) / 70 + 1);
+  ticks v = vertical_ticks(y, y->from - y->to);
   x->from = MARGIN + (y->title ? FONT_HEIGHT + GAP : 0) + v.width + GAP;
   x->to = c->width - MARGIN - right;
   ticks h = horizontal_ticks(x, x->to - x->from);
@@ -102,9 +154,44 @@ void plot_axes(canvas *c, axis *x, axis *y, const char *title, int right) {
   canvas_rectangle(c, x->from, y->from, x->to - x->from + 1, 1, GREY, 1);
   canvas_rectangle(c, x->from, y->to, 1, y->from - y->to + 1, GREY, 1);
   if (title) canvas_text(c, x->from, MARGIN - GAP / 2, title, INK);
-  if (x->title)
-    canvas_text(c, (x->from + x->to - canvas_text_width(x->title)) / 2, c->height - MARGIN - FONT_HEIGHT + 4,
-                x->title, INK);
-  if (y->title)
-    canvas_text_upwards(c, MARGIN - GAP, (y->from + y->to + canvas_text_width(y->title)) / 2, y->title, INK);
+  draw_x_title(c, x);
+  draw_y_title(c, y);
+}
+
+/* ---- panels side by side --------------------------------------------------------------------------- */
+
+canvas plot_panels(axis *x, axis *y, size_t n, int width, int height, const char *title) {
+  y->to = MARGIN + 2 * (FONT_HEIGHT + GAP);
+  y->from = y->to + height;
+  ticks v = vertical_ticks(y, height);
+  x->from = MARGIN + FONT_HEIGHT + GAP + v.width + TICK + GAP;
+  x->to = x->from + width;
+  ticks h = horizontal_ticks(x, width);
+  canvas c = canvas_create(x->from + (int)n * (width + PANEL_GAP) - PANEL_GAP + MARGIN,
+                           y->from + TICK + 2 * (FONT_HEIGHT + GAP) + MARGIN, WHITE);
+  for (int i = 0; i < v.n; i++) {
+    int at = nearest(plot_place(y, v.at[i]));
+    canvas_rectangle(&c, x->from - TICK, at, TICK, 1, GREY, 1);
+    canvas_text(&c, x->from - TICK - GAP / 2 - canvas_text_width(v.text[i]), at - FONT_HEIGHT / 2, v.text[i],
+                GREY);
+  }
+  for (size_t k = 0; k < n; k++)
+    for (int i = 0; i < h.n; i++) {
+      int at = nearest(plot_place(x, h.at[i])) + (int)k * (width + PANEL_GAP);
+      canvas_rectangle(&c, at, y->from, 1, TICK, GREY, 1);
+      canvas_text(&c, at - canvas_text_width(h.text[i]) / 2, y->from + TICK + GAP / 2, h.text[i], GREY);
+    }
+  canvas_text(&c, x->from, MARGIN - GAP / 2, title, INK);
+  axis all = *x; /* one title for all of them */
+  all.to = c.width - MARGIN;
+  draw_x_title(&c, &all);
+  draw_y_title(&c, y);
+  return c;
+}
+
+int plot_panel_left(const axis *x, size_t k) { return x->from + (int)k * (x->to - x->from + PANEL_GAP); }
+
+void plot_panel_name(canvas *c, const axis *x, const axis *y, size_t k, const char *name) {
+  int left = plot_panel_left(x, k) + (x->to - x->from - canvas_text_width(name)) / 2;
+  canvas_text(c, left, y->to - GAP / 2 - FONT_HEIGHT, name, GREY);
 }

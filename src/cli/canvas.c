@@ -51,6 +51,18 @@ void canvas_line(canvas *c, double x0, double y0, double x1, double y1, double w
     }
 }
 
+void canvas_stroke(canvas *c, double x0, double y0, double x1, double y1, double width, colour k,
+                   double alpha) {
+  double dx = x1 - x0, dy = y1 - y0, squared = dx * dx + dy * dy, reach = width / 2 + 1;
+  if (squared == 0) return;
+  for (int j = (int)floor(fmin(y0, y1) - reach); j <= (int)ceil(fmax(y0, y1) + reach); j++)
+    for (int i = (int)floor(fmin(x0, x1) - reach); i <= (int)ceil(fmax(x0, x1) + reach); i++) {
+      double along = ((i - x0) * dx + (j - y0) * dy) / squared;
+      if (along < 0 || along >= 1) continue;
+      blend(c, i, j, k, alpha * coverage(width / 2 - hypot(i - x0 - along * dx, j - y0 - along * dy)));
+    }
+}
+
 /* The next character's glyph; moves *text on by a whole UTF-8 sequence. */
 static const unsigned char *next_glyph(const char **text) {
   unsigned char byte = (unsigned char)*(*text)++;

@@ -153,7 +153,7 @@ static bool check_given(const drawing *d, const char *label, const char *cond) {
   const fm_net *net = fm_model_net(d->model);
   const char *note = fm_model_note(d->model, "conditions");
   if (!note || strcmp(note, "required") != 0) return true;
-  if (fm_net_n_class_columns(net) && (!label || strstr(label, "any")))
+  if (fm_net_n_class_columns(net) && (label ? strstr(label, "any") != NULL : !d->labels))
     return cli_fail(d->name, "Say --label K or --label each.",
                     "it was trained without label dropout and can't draw without a class");
   if (fm_net_cond_dim(net) && !cond)
@@ -168,15 +168,12 @@ bool drawing_conditions(drawing *d, const char *label, const char *cond) {
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 
-/* The rows of one call: few enough to show progress and to stop soon, many enough for all threads. They come
-   out the same however they are divided. */
-static size_t rows_per_call(const drawing *d) {
+size_t drawing_block(const drawing *d) {
   size_t n = (1u << 19) / d->dim;
   return n < 256 ? 256 : n > 16384 ? 16384 : n;
 }
 
-/* Rows with indicators, wide [n][dim + n_masked], to rows with holes, out [n][dim]. */
-static void apply_masks(const drawing *d, const double *wide, size_t n, double *out) {
+void drawing_apply_masks(const drawing *d, const double *wide, size_t n, double *out) {
   for (size_t i = 0; i < n; i++) {
     const double *row = wide + i * (d->dim + d->n_masked), *indicator = row + d->dim;
     memcpy(out + i * d->dim, row, d->dim * sizeof *out);
@@ -185,22 +182,29 @@ static void apply_masks(const drawing *d, const double *wide, size_t n, double *
   }
 }
 
+static const int32_t *labels_from(const drawing *d, size_t row) {
+  return d->labels ? d->labels + row * fm_net_n_class_columns(fm_model_net(d->model)) : NULL;
+}
+
+static const float *cond_from(const drawing *d, size_t row) {
+  return d->cond ? d->cond + row * fm_net_cond_dim(fm_model_net(d->model)) : NULL;
+}
+
 static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
-  const fm_net *net = fm_model_net(d->model);
-  const int32_t *classes = d->labels ? d->labels + row * fm_net_n_class_columns(net) : NULL;
-  const float *cond = d->cond ? d->cond + row * fm_net_cond_dim(net) : NULL;
+  const int32_t *classes = labels_from(d, row);
+  const float *cond = cond_from(d, row);
   if (d->n_masked == 0)
     return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, out);
   double *wide = cli_alloc(n * (d->dim + d->n_masked), sizeof *wide);
   fm_status status =
       fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, wide);
-  if (status == FM_OK) apply_masks(d, wide, n, out);
+  if (status == FM_OK) drawing_apply_masks(d, wide, n, out);
   free(wide);
   return status;
 }
 
 int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
-  size_t most = rows_per_call(d);
+  size_t most = drawing_block(d);
   for (size_t done = 0; done < n; done += most) {
     size_t row = first + done, count = n - done < most ? n - done : most;
     fm_status status = draw(d, row, count, out + done * d->dim);
@@ -212,4 +216,18 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
   /* Where it was over before anything was shown, nothing is. */
   if (first + n == d->n && d->progress.shown > d->progress.began) progress_end(&d->progress);
   return EXIT_SUCCESS;
+}
+
+fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
+                        const double *x, double *states, fm_row_stats *rows) {
+  return fm_sampler_transport_at(d->ctx, d->sampler, times, n_times, labels_from(d, first),
+                                 cond_from(d, first), n, x, states, NULL, rows);
+}
+
+char *drawing_column_name(const drawing *d, size_t column) {
+  const char *header = fm_model_note(d->model, "columns");
+  char *name = header ? csv_header_name(header, column) : NULL, text[40];
+  if (name) return name;
+  snprintf(text, sizeof text, "column %zu", column);
+  return cli_copy_text(text);
 }

@@ -26,9 +26,22 @@ typedef struct drawing {
 bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver);
 void drawing_end(drawing *d);
 /* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
-   between; cond numbers with commas between, or a file. Either may be NULL. A failure is reported. */
+   between; cond numbers with commas between, or a file. Either may be NULL. d->labels may be there
+   before. A failure is reported. */
 bool drawing_conditions(drawing *d, const char *label, const char *cond);
 /* Draws rows first .. first + n of the drawing: out [n][dim]. Returns an exit code; reports a failure. */
 int drawing_rows(drawing *d, size_t first, size_t n, double *out);
+
+/* The same rows' ways, from x [n][columns of the network] at times[0] on: states [n_times][n][columns of the
+   network]; x may be states, rows [n] may be NULL. Their conditions are those of rows first .. first + n. */
+fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
+                        const double *x, double *states, fm_row_stats *rows);
+/* The rows of one call: few enough to show progress and to stop soon, many enough for all threads. They come
+   out the same however they are divided. */
+size_t drawing_block(const drawing *d);
+/* Rows of the network with their indicators, wide [n][dim + n_masked], to rows with holes, out [n][dim]. */
+void drawing_apply_masks(const drawing *d, const double *wide, size_t n, double *out);
+/* A column's name, or "column 3"; to be freed. */
+char *drawing_column_name(const drawing *d, size_t column);
 
 #endif

@@ -15,6 +15,7 @@
 static int32_t on_step(void *user, const fm_progress *p) {
   fit *f = user;
   if (f->options->keep_curve) loss_curve_add(&f->curve, p->step, p->loss);
+  curve_note_add(&f->history, p->step, p->mean_loss, p->held_out_loss);
   progress_show(&f->progress, p->step, p->mean_loss);
   /* Ends the call, so that a checkpoint can be written between two steps; fit_run then goes on. */
   return f->options->checkpoint && cli_seconds() - f->saved >= f->options->checkpoint_seconds;
@@ -70,6 +71,7 @@ static fm_status create_all(fit *f, const dataset *d, const fm_prior *prior) {
 /* ---- checkpoints ----------------------------------------------------------------------------------- */
 
 static bool save_checkpoint(fit *f) {
+  curve_note_save(&f->history, f->options->checkpoint);
   fm_status status = fm_trainer_save(f->ctx, f->trainer, f->options->checkpoint);
   f->saved = cli_seconds();
   if (status != FM_OK) progress_break(&f->progress);
@@ -96,9 +98,11 @@ static bool begin_checkpoints(fit *f) {
     cli_note("%s does not exist yet: starting from the beginning", o->checkpoint);
     return true;
   }
-  return cli_check(f->ctx, fm_trainer_load(f->ctx, f->trainer, o->checkpoint), o->checkpoint,
-                   "To go on, use the data and options of the run that wrote it; to start again, leave "
-                   "--resume out.");
+  bool ok = cli_check(f->ctx, fm_trainer_load(f->ctx, f->trainer, o->checkpoint), o->checkpoint,
+                      "To go on, use the data and options of the run that wrote it; to start again, leave "
+                      "--resume out.");
+  if (ok) curve_note_load(&f->history, o->checkpoint, fm_trainer_steps(f->trainer));
+  return ok;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------ */

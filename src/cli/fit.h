@@ -2,6 +2,7 @@
 #ifndef CLI_FIT_H
 #define CLI_FIT_H
 
+#include "cli/curve_note.h"
 #include "cli/dataset.h"
 #include "cli/plot.h"
 #include "cli/progress.h"
@@ -34,6 +35,7 @@ typedef struct fit {
   fm_trainer *trainer;
   progress progress;
   loss_curve curve;
+  curve_note history; /* of all steps, those before a resume too */
   double saved;         /* when the last checkpoint was written */
   double seconds;       /* that training took */
   double train_loss;    /* of the averaged weights; the same measure on both kinds of rows */

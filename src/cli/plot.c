@@ -11,7 +11,7 @@
 #define LOSS_WIDTH 960
 #define LOSS_HEIGHT 560
 
-static const colour blue = {0x2b, 0x6c, 0xb0}, pale_blue = {0xc6, 0xdb, 0xf0}, orange = {0xdd, 0x6b, 0x20};
+static const colour pale_blue = {0xc6, 0xdb, 0xf0};
 
 /* Classes that stay apart for most eyes; more of them take the colours again. */
 static const colour class_colours[] = {
@@ -20,30 +20,6 @@ static const colour class_colours[] = {
 };
 
 /* ---- points ---------------------------------------------------------------------------------------- */
-
-/* The range of a column and a little around it. */
-static axis range_of(const double *column, size_t n, const char *title) {
-  axis a = {.low = DBL_MAX, .high = -DBL_MAX, .title = title};
-  for (size_t i = 0; i < n; i++) {
-    a.low = fmin(a.low, column[2 * i]);
-    a.high = fmax(a.high, column[2 * i]);
-  }
-  double around = .04 * (a.high - a.low);
-  if (!(around > 1e-12 * fabs(a.low))) around = a.low != 0 ? .1 * fabs(a.low) : 1; /* a constant column */
-  a.low -= around;
-  a.high += around;
-  return a;
-}
-
-/* Where two ranges are much alike, a unit is given the same length on both: circles stay round. */
-static void match_units(axis *x, axis *y) {
-  double ratio = (x->high - x->low) / (y->high - y->low);
-  if (ratio > 2.5 || ratio < .4) return;
-  axis *shorter = ratio < 1 ? x : y;
-  double more = .5 * (fmax(x->high - x->low, y->high - y->low) - (shorter->high - shorter->low));
-  shorter->low -= more;
-  shorter->high += more;
-}
 
 static void draw_legend(canvas *c, uint32_t n_classes) {
   char text[24];
@@ -59,14 +35,14 @@ canvas plot_scatter(const double *xy, const int32_t *labels, size_t n, uint32_t 
                     const char *const titles[2]) {
   bool legend = labels && n_classes <= COUNT(class_colours);
   canvas c = canvas_create(SCATTER_SIDE + (legend ? LEGEND_WIDTH : 0), SCATTER_SIDE, WHITE);
-  axis x = range_of(xy, n, titles[0]), y = range_of(xy + 1, n, titles[1]);
-  match_units(&x, &y);
+  axis x = plot_range(xy, n, titles[0]), y = plot_range(xy + 1, n, titles[1]);
+  plot_match_units(&x, &y, 1);
   plot_axes(&c, &x, &y, NULL, legend ? LEGEND_WIDTH : 0);
   /* Fainter and smaller where there are many, so that density shows instead of a blot. */
   double crowd = sqrt((double)n / 500);
   double alpha = fmin(.85, fmax(.1, .85 / crowd)), radius = fmin(3.2, fmax(1.4, 3.2 / sqrt(crowd)));
   for (size_t i = 0; i < n; i++) {
-    colour k = labels && labels[i] >= 0 ? class_colours[(size_t)labels[i] % COUNT(class_colours)] : blue;
+    colour k = labels && labels[i] >= 0 ? class_colours[(size_t)labels[i] % COUNT(class_colours)] : BLUE;
     canvas_disc(&c, plot_place(&x, xy[2 * i]), plot_place(&y, xy[2 * i + 1]), radius, k, alpha);
   }
   if (legend) draw_legend(&c, n_classes);
@@ -145,7 +121,7 @@ static void draw_average(canvas *c, const axis *x, const axis *y, const loss_cur
     double to_x = plot_place(x, (double)(curve->first_step + i));
     if (i > 0 && to_x - from_x < 1 && i + 1 < curve->n) continue;
     double to_y = plot_place(y, clamp(y, average[i]));
-    if (i > 0) canvas_line(c, from_x, from_y, to_x, to_y, 2, blue);
+    if (i > 0) canvas_line(c, from_x, from_y, to_x, to_y, 2, BLUE);
     from_x = to_x;
     from_y = to_y;
   }
@@ -155,11 +131,11 @@ static void draw_held_out(canvas *c, const axis *x, const axis *y, double loss) 
   char text[48];
   double at = plot_place(y, loss);
   for (double from = x->from + 1; from < x->to; from += 12)
-    canvas_line(c, from, at, fmin(from + 6, x->to), at, 1.5, orange);
+    canvas_line(c, from, at, fmin(from + 6, x->to), at, 1.5, ORANGE);
   snprintf(text, sizeof text, "held out: %.4g", loss);
   int width = canvas_text_width(text), top = (int)at - FONT_HEIGHT - 5;
   canvas_rectangle(c, x->to - width - 5, top - 1, width + 6, FONT_HEIGHT + 2, WHITE, .8);
-  canvas_text(c, x->to - width - 2, top, text, orange);
+  canvas_text(c, x->to - width - 2, top, text, ORANGE);
 }
 
 canvas plot_loss(const loss_curve *curve, const char *title) {

@@ -2,6 +2,7 @@
 #include "cli/args.h"
 #include "cli/drawing.h"
 #include "cli/plot.h"
+#include "cli/rows_out.h"
 #include "cli/solver.h"
 
 #include <math.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_STEPS "20" /* the library's */
 #define BLOCK_CELLS (1u << 20)
 
 typedef struct sample_options {
@@ -20,8 +20,6 @@ typedef struct sample_options {
   fm_solver_options solver;
   bool quiet;
 } sample_options;
-
-enum { FORMAT_BY_NAME, FORMAT_IS_NPY, FORMAT_IS_CSV, FORMAT_IS_PNG };
 
 #define AT(member) offsetof(sample_options, member)
 static const option options[] = {
@@ -42,16 +40,7 @@ static const option options[] = {
     {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
-    {OPTION_TEXT, 0, "solver", "NAME", AT(how.method), 0, 0,
-     "one of the list below; auto: euler if --steps or --grid is given, else dopri5 (auto)"},
-    {OPTION_COUNT, 0, "steps", "N", AT(how.steps), 1, 1e6, "fixed steps, and how many (" DEFAULT_STEPS ")"},
-    {OPTION_TEXT, 0, "grid", "G", AT(how.grid), 0, 0,
-     "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both "
-     "ends "
-     "(uniform)"},
-    {OPTION_REAL, 0, "rtol", "X", AT(how.rtol), 1e-12, 1, "chosen steps: relative tolerance (1e-3)"},
-    {OPTION_REAL, 0, "atol", "X", AT(how.atol), 1e-12, 1,
-     "chosen steps: absolute tolerance, in deviations (1e-3)"},
+    SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
@@ -82,26 +71,13 @@ const command sample_command = {
 
 /* ---- options --------------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *end) {
-  size_t n = strlen(text), m = strlen(end);
-  return n > m && strcmp(text + n - m, end) == 0;
-}
-
-static uint32_t format_of(const sample_options *o) {
-  if (o->format != FORMAT_BY_NAME) return o->format;
-  if (ends_with(o->output, ".npy")) return FORMAT_IS_NPY;
-  if (ends_with(o->output, ".png")) return FORMAT_IS_PNG;
-  if (ends_with(o->output, ".csv") || strcmp(o->output, "-") == 0) return FORMAT_IS_CSV;
-  return FORMAT_BY_NAME;
-}
-
 static int check_options(sample_options *o) {
   const command *c = &sample_command;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
   if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
   int code = solver_options_from(c, &o->how, &o->solver);
   if (code >= 0) return code;
-  o->format = format_of(o);
+  o->format = rows_format(o->format, o->output);
   if (o->format == FORMAT_BY_NAME)
     return args_wrong(c, "'%s': end it in .npy, .csv or .png, or say with --format what it is", o->output);
   return -1;
@@ -109,25 +85,10 @@ static int check_options(sample_options *o) {
 
 /* ---- numbers out ----------------------------------------------------------------------------------- */
 
-/* The shape of a row as the training data had it; the columns side by side if the model doesn't say. */
-static size_t row_shape(const fm_model *model, size_t dim, size_t *factors) {
-  const char *note = fm_model_note(model, "shape");
-  size_t n = note ? cli_parse_shape(note, factors, MOST_TRAILING) : 0, product = 1;
-  for (size_t i = 0; i < n; i++) product *= factors[i];
-  if (n > 0 && product == dim) return n;
-  factors[0] = dim;
-  return dim > 1;
-}
-
 static int write_table(drawing *d, const sample_options *o) {
-  size_t shape[MOST_TRAILING], block = BLOCK_CELLS / d->dim + 1;
-  const char *dtype = fm_model_note(d->model, "dtype");
+  size_t block = BLOCK_CELLS / d->dim + 1;
   table_writer w;
-  table_format format = o->format == FORMAT_IS_NPY ? FORMAT_NPY : FORMAT_CSV;
-  size_t n_shape = row_shape(d->model, d->dim, shape);
-  if (!table_writer_open(&w, o->output, format, dtype && strcmp(dtype, "f4") == 0, d->n, d->dim, shape,
-                         n_shape, fm_model_note(d->model, "columns")))
-    return EXIT_FAILURE;
+  if (!rows_open(&w, d->model, o->output, o->format, d->n, d->dim)) return EXIT_FAILURE;
   double *rows = cli_alloc(block * d->dim, sizeof *rows);
   int code = EXIT_SUCCESS;
   for (size_t first = 0; first < d->n && code == EXIT_SUCCESS; first += block) {
@@ -167,12 +128,7 @@ static bool picture_shape(const drawing *d, const sample_options *o, image_sheet
 }
 
 static bool draw_points(const drawing *d, const double *rows, canvas *out) {
-  const char *header = fm_model_note(d->model, "columns");
-  char *names[2];
-  for (size_t i = 0; i < 2; i++) {
-    names[i] = header ? csv_header_name(header, i) : NULL;
-    if (!names[i]) names[i] = cli_copy_text(i ? "column 1" : "column 0");
-  }
+  char *names[2] = {drawing_column_name(d, 0), drawing_column_name(d, 1)};
   *out = plot_scatter(rows, d->shown, d->n, d->n_shown, (const char *const[]){names[0], names[1]});
   free(names[0]);
   free(names[1]);

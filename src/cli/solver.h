@@ -4,11 +4,31 @@
 
 #include "cli/args.h"
 
+#include <stddef.h>
+
 typedef struct solver_words {
   const char *method, *grid; /* NULL: not given */
   uint64_t steps;            /* 0: not given */
   double rtol, atol;         /* 0: not given */
 } solver_words;
+
+/* The options that set them, for a command's table: `at` is the offset of its solver_words, the texts say
+   what it does where nothing is asked for. */
+#define AUTO_SOLVER "auto: euler if --steps or --grid is given, else dopri5 (auto)"
+/* clang-format off */
+#define SOLVER_OPTIONS(at, automatic, steps_by_default)                                                      \
+  {OPTION_TEXT, 0, "solver", "NAME", (at) + offsetof(solver_words, method), 0, 0,                            \
+   "one of the list below; " automatic},                                                                     \
+  {OPTION_COUNT, 0, "steps", "N", (at) + offsetof(solver_words, steps), 1, 1e6,                              \
+   "fixed steps, and how many (" steps_by_default ")"},                                                      \
+  {OPTION_TEXT, 0, "grid", "G", (at) + offsetof(solver_words, grid), 0, 0,                                   \
+   "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both ends " \
+   "(uniform)"},                                                                                             \
+  {OPTION_REAL, 0, "rtol", "X", (at) + offsetof(solver_words, rtol), 1e-12, 1,                               \
+   "chosen steps: relative tolerance (1e-3)"},                                                               \
+  {OPTION_REAL, 0, "atol", "X", (at) + offsetof(solver_words, atol), 1e-12, 1,                               \
+   "chosen steps: absolute tolerance, in deviations (1e-3)"}
+/* clang-format on */
 
 /* Returns -1 and fills `options`, or reports what is wrong and returns the exit code. */
 int solver_options_from(const command *c, const solver_words *words, fm_solver_options *options);

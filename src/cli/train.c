@@ -372,6 +372,9 @@ static bool save_model(fit *f, const dataset *d, const train_options *o) {
             add_number(ctx, model, "training_rows", (double)d->n_train) &&
             add_number(ctx, model, "training_loss", f->train_loss);
   if (ok && f->held_out) ok = add_number(ctx, model, "held_out_loss", f->held_out_loss);
+  char curve[CURVE_TEXT];
+  curve_note_write(&f->history, curve);
+  if (ok && f->history.n_loss > 0) ok = add_note(ctx, model, CURVE_KEY, curve);
   /* Without dropout the null class was never trained, and sampling must not fall back on it. */
   if (ok && o->label_dropout == 0 && (d->labels.n_columns || d->cond.n_columns))
     ok = add_note(ctx, model, "conditions", "required");
