@@ -68,8 +68,9 @@ tests_units = $(foreach p,$(UNIT),$(call test,$(notdir $(p)),$(WRAPPER) $(p)))
 tests_harness = $(call test,oom,$(WRAPPER) $(OOM)) $(call test,bad_args,$(WRAPPER) $(BAD_ARGS)) \
   $(foreach p,$(REPLAYS),$(call test,$(notdir $(p)),$(WRAPPER) $(p) -mutate $(FUZZ_MUTATIONS) 1 tests/fuzz/corpus))
 tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
-  $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh)) \
-  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh)
+  $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
+  $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
+  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
 ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \

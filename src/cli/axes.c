@@ -177,9 +177,11 @@ canvas plot_panels(axis *x, axis *y, size_t n, int width, int height, const char
   }
   for (size_t k = 0; k < n; k++)
     for (int i = 0; i < h.n; i++) {
-      int at = nearest(plot_place(x, h.at[i])) + (int)k * (width + PANEL_GAP);
+      int left = plot_panel_left(x, k), at = left + nearest(plot_place(x, h.at[i])) - x->from;
+      int reach = canvas_text_width(h.text[i]) / 2, most = PANEL_GAP / 2 - 2;
       canvas_rectangle(&c, at, y->from, 1, TICK, GREY, 1);
-      canvas_text(&c, at - canvas_text_width(h.text[i]) / 2, y->from + TICK + GAP / 2, h.text[i], GREY);
+      if (at - reach >= left - most && at + reach <= left + width + most) /* not into the next panel's */
+        canvas_text(&c, at - reach, y->from + TICK + GAP / 2, h.text[i], GREY);
     }
   canvas_text(&c, x->from, MARGIN - GAP / 2, title, INK);
   axis all = *x; /* one title for all of them */

@@ -26,14 +26,14 @@ typedef struct dataset {
   struct dataset *validation; /* what held_out's rows are kept in, if they are of another file */
 } dataset;
 
-/* Reads data, several files as one, and, unless NULL, labels and conditions, and checks that they fit together.
-   missing: cells without a value are fine. A failure is reported and leaves nothing to free. */
-bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file, bool missing,
-                  dataset *out);
+/* Reads data, several files as one, and, unless NULL, labels and conditions, and checks that they fit
+   together. missing: cells without a value are fine. A failure is reported and leaves nothing to free. */
+bool dataset_read(fm_ctx *ctx, const word_list *files, const char *label_file, const char *cond_file,
+                  bool missing, dataset *out);
 void dataset_free(dataset *d);
 
-/* Divides the rows: a random `fraction` is held out, the same rows for the same seed. Negative: a tenth of 100
-   rows or more, but at most 10000 rows; else none. */
+/* Divides the rows: a random `fraction` is held out, the same rows for the same seed. Negative: a tenth of
+   100 rows or more, but at most 10000 rows; else none. */
 bool dataset_hold_out(fm_ctx *ctx, dataset *d, double fraction, uint64_t seed);
 
 /* Holds out the rows of another file instead, with its labels and conditions where d has some, else NULL. */

@@ -46,8 +46,7 @@ static fm_status create_trainer(fit *f, const dataset *d, const fm_prior *prior)
   fm_optimizer *optimizer = NULL;
   fm_trainer_options options = trainer_options(f);
 
-  fm_status status =
-      fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
+  fm_status status = fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
   if (status == FM_OK && d->cond.values)
     status = fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &cond_normaliser);
   if (status == FM_OK) status = fm_optimizer_create(f->ctx, &o->optimizer, &optimizer);
@@ -181,8 +180,7 @@ static fm_status train_and_evaluate(fit *f, const dataset *d) {
   progress_end(&f->progress);
   if (status == FM_OK) status = make_model(f);
   if (status == FM_OK) status = evaluate(f, f->train, d->n_train, &f->train_loss);
-  if (status == FM_OK && f->held_out)
-    status = evaluate(f, f->held_out, d->n_held_out, &f->held_out_loss);
+  if (status == FM_OK && f->held_out) status = evaluate(f, f->held_out, d->n_held_out, &f->held_out_loss);
   f->curve.held_out = f->held_out_loss;
   return status;
 }

@@ -14,7 +14,7 @@ typedef struct fit_options {
   uint32_t normalise; /* FM_NORMALISE_... */
   uint64_t steps, batch, seed;
   fm_optimizer_options optimizer;
-  uint64_t accumulate; /* batches in a step */
+  uint64_t accumulate;       /* batches in a step */
   double ema, label_dropout; /* 0: none */
   bool keep_last;            /* train to the end whatever held-out rows say */
   uint64_t patience;         /* steps; 0: the library's */
@@ -35,7 +35,7 @@ typedef struct fit {
   fm_trainer *trainer;
   progress progress;
   loss_curve curve;
-  curve_note history; /* of all steps, those before a resume too */
+  curve_note history;   /* of all steps, those before a resume too */
   double saved;         /* when the last checkpoint was written */
   double seconds;       /* that training took */
   double train_loss;    /* of the averaged weights; the same measure on both kinds of rows */

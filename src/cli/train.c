@@ -407,8 +407,7 @@ static void describe(const fit *f, const dataset *d, const train_options *o) {
   if (n_masks) snprintf(masks, sizeof masks, " (%zu with missing values)", n_masks);
   cli_note("%zu row%s of %zu column%s%s, %zu%s held out; %s, %s parameters", d->rows.n_rows,
            S(d->rows.n_rows), d->rows.n_columns, S(d->rows.n_columns), masks, d->n_held_out,
-           o->val ? " more" : "", o->net,
-           cli_count_text(parameters, (double)fm_net_n_params(f->net)));
+           o->val ? " more" : "", o->net, cli_count_text(parameters, (double)fm_net_n_params(f->net)));
 }
 
 static void report(const fit *f, const dataset *d, const train_options *o) {
