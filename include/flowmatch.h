@@ -644,7 +644,8 @@ typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
 /* The place for a distributed sum: between the gradient and the update, once an update. grad [n] holds the
    sum over this process's rows, those of all its micro-batches, of weight * gradient, *weight the sum of the
    weights, *loss the weighted loss sum. Replace all three by the sums over all processes. Every process must
-   call with the same step. */
+   call with the same step. Give each a seed of its own, since noise is keyed by (seed, row number), and all
+   the same params to start from. */
 typedef struct fm_reduction {
   uint64_t struct_size;
   uint64_t step;
