@@ -4,12 +4,13 @@
 
 #include <math.h>
 
+/* stops: a wish to stop is heard between two batches. */
 static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
-                          uint64_t n, const real *packed, double *loss, fmi_error *err) {
+                          uint64_t n, const real *packed, bool stops, double *loss, fmi_error *err) {
   double weight = 0, sum = 0;
   for (uint64_t first = 0; first < n; first += t->options.batch) {
     size_t rows = fmi_min(t->options.batch, (size_t)(n - first));
-    if (fmi_runtime_stopped(rt)) return fmi_fail(err, FM_STOPPED, "stopped");
+    if (stops && fmi_runtime_stopped(rt)) return fmi_fail(err, FM_STOPPED, "stopped");
     FMI_TRY(fmi_data_fetch(data, 0, false, first, rows, &t->rows, err));
     FMI_TRY(fmi_trainer_check_rows(t, rows, data->pairs, err));
     fmi_step s = {.trainer = t,
@@ -39,7 +40,7 @@ fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_da
   real *packed = fmi_alloc(rt->memory, t->plan->packed_reals, sizeof *packed, err);
   if (packed == NULL) return FM_E_NOMEM;
   fm_status status = fmi_trainer_pack(rt, t, t->ema, packed, err);
-  if (status == FM_OK) status = evaluate(rt, t, data, seed, n, packed, loss, err);
+  if (status == FM_OK) status = evaluate(rt, t, data, seed, n, packed, true, loss, err);
   fmi_free(rt->memory, packed);
   return status;
 }
@@ -73,7 +74,8 @@ fm_status fmi_trainer_make_best(fmi_memory *memory, fm_trainer *t, fmi_error *er
   return t->best ? FM_OK : FM_E_NOMEM;
 }
 
-/* The same draws every time: losses then differ by the weights alone. Few rows are taken repeatedly. */
+/* The same draws every time: losses then differ by the weights alone. Few rows are taken repeatedly. A wish to
+   stop waits until this is over: the step is done, and a run that goes on from it would not look at it again. */
 fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *t, const fmi_validation *v,
                                fmi_error *err) {
   uint64_t n = v->data->n && v->data->n < v->draws ? v->data->n : v->draws;
@@ -81,8 +83,8 @@ fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *t, const fmi_v
   double sum = 0;
   FMI_TRY(fmi_trainer_pack(rt, t, t->ema, v->packed, err));
   for (uint64_t i = 0; i < repeats; i++) {
-    double loss;
-    FMI_TRY(evaluate(rt, t, v->data, v->seed + i, n, v->packed, &loss, err));
+    double loss = 0;
+    FMI_TRY(evaluate(rt, t, v->data, v->seed + i, n, v->packed, false, &loss, err));
     sum += loss;
   }
   t->held_out_loss = sum / (double)repeats;

@@ -120,6 +120,39 @@ START_TEST(a_resumed_run_ends_where_the_whole_one_does) {
 }
 END_TEST
 
+/* Rows of `others`; asks the context that reads them to stop. */
+static int32_t stop_while_gathering(void *user, const fm_gather_request *request) {
+  fm_ctx_stop(user);
+  for (size_t i = 0; i < request->n; i++) {
+    size_t row = (size_t)request->row[i];
+    for (size_t j = 0; j < DIM; j++) request->x1[i * DIM + j] = (double)others.x1[row][j];
+    for (size_t j = 0; j < COND; j++) request->cond[i * COND + j] = others.cond[row][j];
+    request->labels[i] = others.labels[row];
+  }
+  return 0;
+}
+
+START_TEST(a_stop_in_a_validation_leaves_none_out) {
+  fm_ctx *ctx = new_ctx(2);
+  trial whole = new_trial(ctx), broken = new_trial(ctx);
+  OK(run(&whole, STEPS, PATIENCE));
+  fm_data *plain = broken.held_out;
+  OK(fm_data_create_gather(ctx, stop_while_gathering, ctx, ROWS, DIM, 1, COND, 0, &broken.held_out));
+  for (uint64_t step = EVERY; step <= 3 * EVERY; step += EVERY) {
+    FAILS(FM_STOPPED, "stopped after step", run(&broken, STEPS, PATIENCE));
+    ck_assert_uint_eq(fm_trainer_steps(broken.kit.trainer), step);
+  }
+  fm_data_destroy(broken.held_out);
+  broken.held_out = plain;
+  OK(run(&broken, STEPS, PATIENCE));
+  same_training(whole.kit.trainer, broken.kit.trainer);
+  ck_assert_uint_eq(whole.kit.trainer->best_step, broken.kit.trainer->best_step);
+  SAME(&whole.kit.trainer->best_loss, &broken.kit.trainer->best_loss, 1);
+  free_trial(&whole), free_trial(&broken);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- a rate that falls when the loss doesn't --------------------------------------------------------- */
 
 enum { POOR = 2 };
@@ -250,6 +283,7 @@ int main(void) {
   tcase_add_test(tcase, training_ends_and_the_best_is_kept);
   tcase_add_test(tcase, watching_changes_nothing);
   tcase_add_test(tcase, a_resumed_run_ends_where_the_whole_one_does);
+  tcase_add_test(tcase, a_stop_in_a_validation_leaves_none_out);
   tcase_add_test(tcase, rates_fall_on_plateaus);
   tcase_add_test(tcase, rates_fall_by_evaluations_alone);
   tcase_add_test(tcase, loading_an_unvalidated_state_forgets_the_best);
