@@ -26,9 +26,9 @@ enum { KIND_FLOW, KIND_DENSITY, KIND_LOSS };
 
 #define AT(member) offsetof(plot_options, member)
 static const option options[] = {
-    {OPTION_TEXT, 'o', "output", "OUT.png", AT(output), 0, 0, "where the picture goes; - is standard output"},
+    {OPTION_TEXT, 'o', "output", "FILE.png", AT(output), 0, 0, "where the picture goes; - is standard output"},
     {OPTION_CHOICE, 0, "kind", "flow|density|loss", AT(kind), 0, 0, "which picture, see above (flow)"},
-    {OPTION_TEXT, 0, "data", "DATA", AT(data), 0, 0,
+    {OPTION_TEXT, 0, "data", "FILE", AT(data), 0, 0,
      "rows to compare with, such as the training data: points behind a flow, a panel beside densities"},
     {OPTION_TEXT, 0, "columns", "I,J", AT(columns), 0, 0,
      "the columns to show, by number from 0 or by name (the two with the largest deviations)"},
@@ -50,7 +50,7 @@ static int run(int argc, char **argv);
 
 const command plot_command = {
     .name = "plot",
-    .synopsis = "MODEL -o OUT.png [options]",
+    .synopsis = "MODEL -o FILE.png [options]",
     .summary = "draw a model's flow, densities or loss",
     .description = "Draws one of three pictures of MODEL:\n"
                    "  flow     how samples move from the source, t = 0, to the data, t = 1: a line for\n"
@@ -82,7 +82,7 @@ const command plot_command = {
 
 static int check_options(plot_options *o) {
   const command *c = &plot_command;
-  if (!o->output) return args_wrong(c, "where should the picture go? -o OUT.png is missing");
+  if (!o->output) return args_wrong(c, "where should the picture go? -o FILE.png is missing");
   if (o->kind == KIND_LOSS && (o->data || o->columns || o->label || o->cond || o->rows))
     return args_wrong(
         c, "--kind loss shows the training: --data, --columns, --label, --cond, -n don't go with it");

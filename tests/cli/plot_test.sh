@@ -80,7 +80,7 @@ done
 expect 0 "  plot " --help
 expect 0 "and so the default" plot --help
 expect 2 "MODEL is missing" plot
-expect 2 "-o OUT.png is missing" plot m
+expect 2 "-o FILE.png is missing" plot m
 expect 2 "not one of flow|density|loss" plot m -o x.png --kind heat
 expect 2 "1 is outside" plot m -o x.png -n 1
 expect 2 "don't go with it" plot m -o x.png --kind loss --data two.csv
