@@ -26,7 +26,8 @@ enum { KIND_FLOW, KIND_DENSITY, KIND_LOSS };
 
 #define AT(member) offsetof(plot_options, member)
 static const option options[] = {
-    {OPTION_TEXT, 'o', "output", "FILE.png", AT(output), 0, 0, "where the picture goes; - is standard output"},
+    {OPTION_TEXT, 'o', "output", "FILE.png", AT(output), 0, 0,
+     "where the picture goes; - is standard output"},
     {OPTION_CHOICE, 0, "kind", "flow|density|loss", AT(kind), 0, 0, "which picture, see above (flow)"},
     {OPTION_TEXT, 0, "data", "FILE", AT(data), 0, 0,
      "rows to compare with, such as the training data: points behind a flow, a panel beside densities"},

@@ -74,8 +74,9 @@ fm_status fmi_trainer_make_best(fmi_memory *memory, fm_trainer *t, fmi_error *er
   return t->best ? FM_OK : FM_E_NOMEM;
 }
 
-/* The same draws every time: losses then differ by the weights alone. Few rows are taken repeatedly. A wish to
-   stop waits until this is over: the step is done, and a run that goes on from it would not look at it again. */
+/* The same draws every time: losses then differ by the weights alone. Few rows are taken repeatedly. A wish
+   to stop waits until this is over: the step is done, and a run that goes on from it would not look at it
+   again. */
 fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *t, const fmi_validation *v,
                                fmi_error *err) {
   uint64_t n = v->data->n && v->data->n < v->draws ? v->data->n : v->draws;
