@@ -22,8 +22,8 @@ typedef struct solver_words {
   {OPTION_COUNT, 0, "steps", "N", (at) + offsetof(solver_words, steps), 1, 1e6,                              \
    "fixed steps, and how many (" steps_by_default ")"},                                                      \
   {OPTION_TEXT, 0, "grid", "G", (at) + offsetof(solver_words, grid), 0, 0,                                   \
-   "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at both ends " \
-   "(uniform)"},                                                                                             \
+   "fixed steps, and where: uniform; shifted:S, shorter near the noise for S > 1; edm, shorter at "          \
+   "both ends (uniform)"},                                                                                   \
   {OPTION_REAL, 0, "rtol", "X", (at) + offsetof(solver_words, rtol), 1e-12, 1,                               \
    "chosen steps: relative tolerance (1e-3)"},                                                               \
   {OPTION_REAL, 0, "atol", "X", (at) + offsetof(solver_words, atol), 1e-12, 1,                               \
