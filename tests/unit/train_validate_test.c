@@ -280,12 +280,14 @@ int main(void) {
   Suite *suite;
   TCase *tcase = new_case(&suite, "train_validate");
   tcase_add_checked_fixture(tcase, set_up, NULL);
-  tcase_add_test(tcase, training_ends_and_the_best_is_kept);
+  if (!quick()) tcase_add_test(tcase, training_ends_and_the_best_is_kept);
   tcase_add_test(tcase, watching_changes_nothing);
-  tcase_add_test(tcase, a_resumed_run_ends_where_the_whole_one_does);
-  tcase_add_test(tcase, a_stop_in_a_validation_leaves_none_out);
-  tcase_add_test(tcase, rates_fall_on_plateaus);
-  tcase_add_test(tcase, rates_fall_by_evaluations_alone);
+  if (!quick()) { /* many whole runs, which add nothing to what the others do to memory and threads */
+    tcase_add_test(tcase, a_resumed_run_ends_where_the_whole_one_does);
+    tcase_add_test(tcase, a_stop_in_a_validation_leaves_none_out);
+    tcase_add_test(tcase, rates_fall_on_plateaus);
+  }
+  if (!quick()) tcase_add_test(tcase, rates_fall_by_evaluations_alone);
   tcase_add_test(tcase, loading_an_unvalidated_state_forgets_the_best);
   tcase_add_test(tcase, a_model_has_the_loss_of_its_trainer);
   return run_suite(suite);
