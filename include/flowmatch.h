@@ -762,7 +762,7 @@ FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, cons
 FM_API fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss);
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
    the same on every call, so values compare. Times are uniform and w(t) = 1 whatever the options say. n 0:
-   every row (a pull needs n). */
+   every row (a pull needs n); more than there are: again, with other times and noise. */
 FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                      uint64_t n, double *loss);
 /* The same for a model, as it was loaded or made; allocates a workspace for the call. */

@@ -2,21 +2,41 @@
 #include "api/api.h"
 #include "data/data.h"
 
+#include <math.h>
+
+/* Statistics being gathered, and room for a row in double. */
+typedef struct fitting {
+  fmi_statistics statistics;
+  double *row; /* [dim] */
+  double *block;
+} fitting;
+
+static bool begin(fm_ctx *ctx, size_t dim, fitting *f) {
+  double *block = fmi_alloc(ctx->memory, fmi_mul_size(3, dim), sizeof *block, &ctx->err);
+  if (block == NULL) return false;
+  *f = (fitting){{.dim = dim, .mean = block, .m2 = block + dim}, block + 2 * dim, block};
+  return true;
+}
+
+/* The normaliser, NULL if status or what follows is a failure. */
+static fm_normaliser *end(fm_ctx *ctx, fitting *f, uint32_t kind, fm_status status) {
+  fm_normaliser *norm = NULL;
+  if (status == FM_OK && fmi_statistics_finish(&f->statistics, kind, &ctx->err) == FM_OK)
+    norm =
+        fmi_normaliser_new(ctx->memory, f->statistics.mean, f->statistics.m2, f->statistics.dim, &ctx->err);
+  fmi_free(ctx->memory, f->block);
+  return norm;
+}
+
 static fm_normaliser *fit(fm_ctx *ctx, uint32_t kind, const float *f32, const double *f64, size_t n,
                           size_t dim) {
-  fm_normaliser *norm = NULL;
-  double *block = fmi_alloc(ctx->memory, fmi_mul_size(3, dim), sizeof *block, &ctx->err);
-  if (block == NULL) return NULL;
-  fmi_statistics s = {.dim = dim, .mean = block, .m2 = block + dim};
-  double *row = block + 2 * dim;
+  fitting f;
+  if (!begin(ctx, dim, &f)) return NULL;
   for (size_t i = 0; i < n; i++) {
-    for (size_t j = 0; j < dim; j++) row[j] = f64 ? f64[i * dim + j] : (double)f32[i * dim + j];
-    fmi_statistics_add(&s, row);
+    for (size_t j = 0; j < dim; j++) f.row[j] = f64 ? f64[i * dim + j] : (double)f32[i * dim + j];
+    fmi_statistics_add(&f.statistics, f.row);
   }
-  if (fmi_statistics_finish(&s, kind, &ctx->err) == FM_OK)
-    norm = fmi_normaliser_new(ctx->memory, s.mean, s.m2, dim, &ctx->err);
-  fmi_free(ctx->memory, block);
-  return norm;
+  return end(ctx, &f, kind, FM_OK);
 }
 
 static fm_status check(fm_ctx *ctx, uint32_t kind, size_t n, size_t dim) {
@@ -50,38 +70,30 @@ fm_status fm_normaliser_fit_f64(fm_ctx *ctx, uint32_t kind, const double *x, siz
 /* ---- statistics of data ------------------------------------------------------------------------------ */
 
 typedef struct data_job {
-  fmi_statistics statistics;
+  fitting fitting;
   uint32_t part;
-  double *row; /* [dim] */
 } data_job;
 
 static fm_status add_rows(void *job, uint64_t first, size_t n, const fmi_batch *rows, fmi_error *err) {
-  data_job *j = job;
-  size_t dim = j->statistics.dim;
-  FMI_TRY(j->part == FM_DATA_X1 ? fmi_check_finite_f64("x1", rows->x1, n, dim, err)
-                                : fmi_check_finite_f32("cond", rows->cond, n, dim, err));
-  (void)first;
+  data_job *d = job;
+  const size_t dim = d->fitting.statistics.dim;
+  double *row = d->fitting.row;
   for (size_t i = 0; i < n; i++) {
-    const double *row = rows->x1 + i * dim;
-    if (j->part == FM_DATA_COND) {
-      for (size_t k = 0; k < dim; k++) j->row[k] = rows->cond[i * dim + k];
-      row = j->row;
+    for (size_t j = 0; j < dim; j++) {
+      row[j] = d->part == FM_DATA_X1 ? rows->x1[i * dim + j] : (double)rows->cond[i * dim + j];
+      if (!isfinite(row[j]))
+        return fmi_fail(err, FM_E_NONFINITE, "%s: expected finite numbers, found %g in row %llu, column %zu",
+                        d->part == FM_DATA_X1 ? "x1" : "cond", row[j], (unsigned long long)first + i, j);
     }
-    fmi_statistics_add(&j->statistics, row);
+    fmi_statistics_add(&d->fitting.statistics, row);
   }
   return FM_OK;
 }
 
 static fm_normaliser *fit_data(fm_ctx *ctx, uint32_t kind, const fm_data *data, uint32_t part, size_t dim) {
-  fm_normaliser *norm = NULL;
-  double *block = fmi_alloc(ctx->memory, fmi_mul_size(3, dim), sizeof *block, &ctx->err);
-  if (block == NULL) return NULL;
-  data_job job = {{.dim = dim, .mean = block, .m2 = block + dim}, part, block + 2 * dim};
-  if (fmi_data_scan(data, 0, data->n, add_rows, &job, &ctx->err) == FM_OK &&
-      fmi_statistics_finish(&job.statistics, kind, &ctx->err) == FM_OK)
-    norm = fmi_normaliser_new(ctx->memory, job.statistics.mean, job.statistics.m2, dim, &ctx->err);
-  fmi_free(ctx->memory, block);
-  return norm;
+  data_job job = {.part = part};
+  if (!begin(ctx, dim, &job.fitting)) return NULL;
+  return end(ctx, &job.fitting, kind, fmi_data_scan(data, 0, data->n, add_rows, &job, &ctx->err));
 }
 
 fm_status fm_normaliser_fit_data(fm_ctx *ctx, uint32_t kind, const fm_data *data, uint32_t part,

@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "3 7": the columns that have an indicator behind all columns. */
-static bool read_masked(drawing *d) {
-  const char *text = fm_model_note(d->model, "missing");
-  size_t capacity = 0, dim = fm_net_dim(fm_model_net(d->model));
+bool masked_columns(const fm_model *model, const char *name, size_t **columns, size_t *n) {
+  const char *text = fm_model_note(model, "missing");
+  size_t capacity = 0, dim = fm_net_dim(fm_model_net(model));
+  *columns = NULL;
+  *n = 0;
   for (char *end; text && *text; text = end) {
     size_t column = strtoul(text, &end, 10);
-    if (end == text || column >= dim || d->n_masked >= dim / 2)
-      return cli_fail(d->name, "Train it again.", "its note on missing values does not fit its columns");
-    d->masked = cli_grow(d->masked, &capacity, d->n_masked + 1, sizeof *d->masked);
-    d->masked[d->n_masked++] = column;
+    if (end == text || column >= dim || *n >= dim / 2) {
+      free(*columns);
+      *columns = NULL;
+      return cli_fail(name, "Train it again.", "its note on missing values does not fit its columns");
+    }
+    *columns = cli_grow(*columns, &capacity, *n + 1, sizeof **columns);
+    (*columns)[(*n)++] = column;
   }
-  d->dim = dim - d->n_masked;
   return true;
 }
 
@@ -29,8 +32,9 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
                      : status == FM_E_FORMAT ? "flowmatch train writes models; checkpoints are not models."
                                              : NULL;
   if (!cli_check(ctx, status, model_file, hint)) return false;
-  if (read_masked(d) &&
-      cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
+  bool ok = masked_columns(d->model, d->name, &d->masked, &d->n_masked);
+  d->dim = fm_net_dim(fm_model_net(d->model)) - d->n_masked;
+  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;

@@ -22,6 +22,10 @@ typedef struct drawing {
   progress progress; /* for the caller to begin */
 } drawing;
 
+/* The columns that have an indicator behind all columns, as the model's note has them ("3 7"): at most half
+   of its columns, to be freed. A wrong note is reported, and leaves nothing to free. */
+bool masked_columns(const fm_model *model, const char *name, size_t **columns, size_t *n);
+
 /* Loads the model and makes its sampler. A failure is reported and leaves nothing to end. */
 bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver);
 void drawing_end(drawing *d);

@@ -138,19 +138,10 @@ static fm_status make_model(fit *f) {
   return fm_trainer_model(f->ctx, f->trainer, &f->model);
 }
 
-/* The mean over enough draws of time and noise for a figure that can be compared. */
+/* Over enough draws of times and noise for a figure that can be compared: few rows are taken repeatedly. */
 static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
-  if (n > MOST_EVALUATED) n = MOST_EVALUATED;
-  size_t repeats = (LEAST_DRAWS + n - 1) / n;
-  double sum = 0;
-  for (size_t i = 0; i < repeats; i++) {
-    double once = 0;
-    fm_status status = fm_model_evaluate(f->ctx, f->model, data, EVALUATION_SEED + i, n, &once);
-    if (status != FM_OK) return status;
-    sum += once;
-  }
-  *loss = sum / (double)repeats;
-  return FM_OK;
+  size_t draws = n < LEAST_DRAWS ? (LEAST_DRAWS + n - 1) / n * n : n < MOST_EVALUATED ? n : MOST_EVALUATED;
+  return fm_model_evaluate(f->ctx, f->model, data, EVALUATION_SEED, draws, loss);
 }
 
 static fm_status run(fit *f) {

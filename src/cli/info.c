@@ -1,5 +1,6 @@
 /* info.c - flowmatch info: what a model file holds. */
 #include "cli/args.h"
+#include "cli/drawing.h"
 #include "cli/table.h"
 
 #include <math.h>
@@ -90,38 +91,21 @@ static void print_conditions(const fm_model *model) {
 
 /* ---- statistics ------------------------------------------------------------------------------------ */
 
-/* How many columns the note names: "3 7". They have indicators behind all columns, in this order. */
-static size_t count_masked(const char *note) {
-  size_t n = 0;
-  for (char *end; note && *note; note = end, n++)
-    if (strtoul(note, &end, 10), end == note) break;
-  return n;
-}
-
-/* The index of the column among those of the note, n if it isn't one. */
-static size_t mask_index(const char *note, size_t n, size_t column) {
-  char *end;
-  for (size_t i = 0; i < n; i++, note = end)
-    if (strtoul(note, &end, 10) == column) return i;
-  return n;
-}
-
-static void list_columns(const double *shift, const double *scale, size_t dim, const fm_model *model) {
-  const char *header = fm_model_note(model, "columns"), *note = fm_model_note(model, "missing");
-  size_t n_masked = count_masked(note), visible = dim > n_masked ? dim - n_masked : dim;
+/* shift, scale [dim + n_masked]: the indicators of the masked columns come behind. */
+static void list_columns(const double *shift, const double *scale, size_t dim, const size_t *masked,
+                         size_t n_masked, const char *header) {
   int width = 6;
   for (int print = 0; print < 2; print++) { /* once to measure the names, once to print */
     if (print) printf("\n  %-*s  %16s  %16s\n", width, "column", "mean", "deviation");
-    for (size_t i = 0; i < visible; i++) {
+    for (size_t i = 0; i < dim; i++) {
       char *name = header ? csv_header_name(header, i) : NULL, number[24];
       snprintf(number, sizeof number, "%zu", i);
       const char *shown = name ? name : number;
       if ((int)strlen(shown) > width) width = (int)strlen(shown);
       char remark[48] = "";
-      size_t mask = mask_index(note, n_masked, i);
       if (scale[i] == 0) strcpy(remark, "  constant");
-      if (mask < n_masked)
-        snprintf(remark, sizeof remark, "  missing in %.3g %%", 100 * shift[visible + mask]);
+      for (size_t k = 0; k < n_masked; k++)
+        if (masked[k] == i) snprintf(remark, sizeof remark, "  missing in %.3g %%", 100 * shift[dim + k]);
       if (print) printf("  %-*s  %16.10g  %16.10g%s\n", width, shown, shift[i], scale[i], remark);
       free(name);
     }
@@ -139,9 +123,9 @@ static void summarise_columns(const double *shift, const double *scale, size_t d
       high[k] = fmax(high[k], both[k]);
     }
   }
-  static const char *const labels[2] = {"means", "deviations"};
+  static const char *const titles[2] = {"means", "deviations"};
   for (size_t k = 0; k < 2; k++) {
-    print_label(labels[k]);
+    print_label(titles[k]);
     if (low[k] == high[k])
       printf("%.7g in all columns\n", low[k]);
     else
@@ -152,16 +136,16 @@ static void summarise_columns(const double *shift, const double *scale, size_t d
   printf("%zu column%s\n", n_constant, S(n_constant));
 }
 
-static bool print_statistics(fm_ctx *ctx, const fm_model *model) {
+static bool print_statistics(fm_ctx *ctx, const fm_model *model, const size_t *masked, size_t n_masked) {
   size_t dim = fm_net_dim(fm_model_net(model));
   const fm_normaliser *normaliser = fm_model_normaliser(model);
   if (!normaliser) return true;
   double *shift = cli_alloc(dim, sizeof *shift), *scale = cli_alloc(dim, sizeof *scale);
   bool ok = cli_check(ctx, fm_normaliser_get(ctx, normaliser, shift, scale), "statistics", NULL);
   if (ok && dim <= MOST_COLUMNS_LISTED)
-    list_columns(shift, scale, dim, model);
+    list_columns(shift, scale, dim - n_masked, masked, n_masked, fm_model_note(model, "columns"));
   else if (ok)
-    summarise_columns(shift, scale, dim);
+    summarise_columns(shift, scale, dim - n_masked);
   free(shift);
   free(scale);
   return ok;
@@ -185,17 +169,20 @@ static void print_tensors(fm_ctx *ctx, const fm_net *net) {
 
 static bool print_model(fm_ctx *ctx, const fm_model *model, const info_options *o) {
   const char *dtype = fm_model_note(model, "dtype");
+  size_t *masked, n_masked;
+  if (!masked_columns(model, o->model, &masked, &n_masked)) return false;
   puts(o->model);
   print_network(model);
   print_label("columns");
-  printf("%zu%s%s\n", fm_net_dim(fm_model_net(model)) - count_masked(fm_model_note(model, "missing")),
-         dtype ? ", written as " : "", dtype ? dtype : "");
+  printf("%zu%s%s\n", fm_net_dim(fm_model_net(model)) - n_masked, dtype ? ", written as " : "",
+         dtype ? dtype : "");
   const char *shape = fm_model_note(model, "shape");
   if (shape && strchr(shape, 'x')) print_note(model, "shape", "shape");
   print_note(model, "range", "range");
   print_conditions(model);
   print_note(model, "conditions", "condition");
-  bool ok = print_statistics(ctx, model);
+  bool ok = print_statistics(ctx, model, masked, n_masked);
+  free(masked);
   if (o->tensors) print_tensors(ctx, fm_model_net(model));
   return ok;
 }

@@ -59,10 +59,13 @@ bool npy_read(const char *file, table *t) {
 }
 
 /* The library maps files; what comes through a pipe becomes one. */
-bool npy_spool(FILE *from, const char *name, char file[64]) {
+bool npy_spool(FILE *from, const char *name, char file[MOST_SPOOL_NAME]) {
   char block[65536];
   size_t n;
-  strcpy(file, "/tmp/flowmatch-XXXXXX");
+  const char *folder = getenv("TMPDIR");
+  if (!folder || !*folder) folder = "/tmp";
+  if (snprintf(file, MOST_SPOOL_NAME, "%s/flowmatch-XXXXXX", folder) >= MOST_SPOOL_NAME)
+    return cli_fail("TMPDIR", NULL, "the name of the folder is too long");
   int fd = mkstemp(file);
   FILE *to = fd < 0 ? NULL : fdopen(fd, "wb");
   bool ok = to != NULL;
@@ -70,7 +73,7 @@ bool npy_spool(FILE *from, const char *name, char file[64]) {
   ok = ok && !ferror(from);
   if (to && fclose(to) != 0) ok = false;
   if (ok) return true;
-  cli_fail(name, NULL, "could not be copied to a file in /tmp: %s", strerror(errno));
+  cli_fail(name, NULL, "could not be copied to a file in %s: %s", folder, strerror(errno));
   if (fd >= 0) unlink(file);
   return false;
 }

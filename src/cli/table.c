@@ -18,7 +18,7 @@ static int first_byte(FILE *file, const char *name) {
 }
 
 static bool read_piped_npy(FILE *file, table *t) {
-  char spooled[64];
+  char spooled[MOST_SPOOL_NAME];
   if (!npy_spool(file, t->name, spooled)) return false;
   bool ok = npy_read(spooled, t);
   unlink(spooled);

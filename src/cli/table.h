@@ -52,8 +52,9 @@ void table_writer_abort(table_writer *w);
 bool npy_inspect(fm_ctx *ctx, const char *file, table *t);
 bool npy_read(const char *file, table *t);
 const char *npy_hint(fm_status status); /* what to do about a file that the library refused, or NULL */
-/* Copies a stream to a temporary file, whose name it writes; the caller removes it. */
-bool npy_spool(FILE *from, const char *name, char file[64]);
+#define MOST_SPOOL_NAME 4096
+/* Copies a stream to a temporary file, in TMPDIR or /tmp, whose name it writes; the caller removes it. */
+bool npy_spool(FILE *from, const char *name, char file[MOST_SPOOL_NAME]);
 bool npy_write_header(output *out, bool single, size_t n_rows, const size_t *trailing, size_t n_trailing);
 /* Encodes n cells into bytes, which has room; returns how many were used. */
 size_t npy_encode(const double *cells, size_t n, bool single, char *bytes);

@@ -141,29 +141,18 @@ static fm_status read_sampling(fm_trainer_options *o, fmi_error *err) {
   return read_param("time_b", s->name, s->b.fallback, s->b.least, s->b.most, &o->time_b, err);
 }
 
-/* The weight at t, from the caller or the list. */
-static fm_status weight_at(const fm_trainer_options *o, const fm_path *path, double t, double *out,
-                           fmi_error *err) {
-  const fmi_loss_weight *w = fmi_loss_weight_by_kind(o->loss_weight);
-  fm_path_coefficients c;
-  FMI_TRY(fmi_path_at(path, t, &c, err));
-  *out = w->at(t, &c, o->weight_a);
-  return FM_OK;
-}
-
 static fm_status check_weight(const fm_trainer_options *o, const fmi_loss_weight *w, const fm_path *path,
                               fmi_error *err) {
   enum { points = 65 };
   for (int i = 0; i < points; i++) {
     const double t = path->first + (path->last - path->first) * i / (points - 1);
     fm_path_coefficients c;
-    double weight;
     FMI_TRY(fmi_path_at(path, t, &c, err));
     if (w->needs_conversion && (c.gamma != 0 || c.d_gamma != 0))
       return fmi_fail(err, FM_E_UNSUPPORTED,
                       "trainer_options.loss_weight: %s needs a path with gamma = 0, found %g at t = %g",
                       w->name, c.gamma, t);
-    FMI_TRY(weight_at(o, path, t, &weight, err));
+    const double weight = w->at(t, &c, o->weight_a);
     if (!(isfinite(weight) && weight >= 0))
       return fmi_fail(err, FM_E_UNSUPPORTED, "trainer_options.loss_weight: %s is %g on this path at t = %g",
                       w->name, weight, t);
@@ -229,10 +218,11 @@ static fm_status ask_weights(const fmi_time_draw *d, fmi_error *err) {
 fm_status fmi_times_draw(const fmi_time_draw *d, fmi_error *err) {
   FMI_TRY(draw_times(d, err));
   if (d->train && d->options->weight != NULL) return ask_weights(d, err);
-  const bool weighted = d->train && d->options->loss_weight != FM_WEIGHT_CONSTANT;
+  const fmi_loss_weight *w = fmi_loss_weight_by_kind(d->train ? d->options->loss_weight : FM_WEIGHT_CONSTANT);
   for (size_t i = 0; i < d->n; i++) {
-    d->weight[i] = 1;
-    if (weighted) FMI_TRY(weight_at(d->options, d->path, d->t[i], &d->weight[i], err));
+    fm_path_coefficients c = {0};
+    if (w->kind != FM_WEIGHT_CONSTANT) FMI_TRY(fmi_path_at(d->path, d->t[i], &c, err));
+    d->weight[i] = w->at(d->t[i], &c, d->options->weight_a);
   }
   return FM_OK;
 }

@@ -31,7 +31,7 @@ const fmi_loss_weight *fmi_loss_weight_by_kind(uint32_t kind);
 fm_status fmi_time_options(fm_trainer_options *options, const fm_path *path, fmi_error *err);
 
 /* Times t [n] of rows first_row .. of the noise that seed names, and the weight of each: weight [n]. Without
-   `train` uniform times and weight 1. pairs [n][2]: room for the caller's function. */
+   `train` uniform times and weight 1. uniforms [n][2]: room for the caller's function. */
 typedef struct fmi_time_draw {
   const fm_trainer_options *options;
   const fm_path *path;

@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* stops: a wish to stop is heard between two batches. */
+/* A set of fewer than n rows is read again, with other times and noise. stops: a wish to stop is heard
+   between two batches. */
 static fm_status evaluate(const fmi_runtime *rt, fm_trainer *t, const fm_data *data, uint64_t seed,
                           uint64_t n, const real *packed, bool stops, double *loss, fmi_error *err) {
   double weight = 0, sum = 0;
@@ -74,21 +75,12 @@ fm_status fmi_trainer_make_best(fmi_memory *memory, fm_trainer *t, fmi_error *er
   return t->best ? FM_OK : FM_E_NOMEM;
 }
 
-/* The same draws every time: losses then differ by the weights alone. Few rows are taken repeatedly. A wish
-   to stop waits until this is over: the step is done, and a run that goes on from it would not look at it
-   again. */
+/* The same draws every time: losses then differ by the weights alone. A wish to stop waits until this is
+   over: the step is done, and a run that goes on from it would not look at it again. */
 fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *t, const fmi_validation *v,
                                fmi_error *err) {
-  uint64_t n = v->data->n && v->data->n < v->draws ? v->data->n : v->draws;
-  uint64_t repeats = (v->draws - 1) / n + 1;
-  double sum = 0;
   FMI_TRY(fmi_trainer_pack(rt, t, t->ema, v->packed, err));
-  for (uint64_t i = 0; i < repeats; i++) {
-    double loss = 0;
-    FMI_TRY(evaluate(rt, t, v->data, v->seed + i, n, v->packed, false, &loss, err));
-    sum += loss;
-  }
-  t->held_out_loss = sum / (double)repeats;
+  FMI_TRY(evaluate(rt, t, v->data, v->seed, v->draws, v->packed, false, &t->held_out_loss, err));
   const bool improved = t->best_step == 0 || t->held_out_loss < t->best_loss;
   fmi_plateau_judge(t->optimizer, &t->plateau, improved);
   if (!improved) return FM_OK;

@@ -245,6 +245,25 @@ START_TEST(training_does_not_depend_on_the_source) {
 }
 END_TEST
 
+/* Row 777 is in the fourth block that a scan reads. */
+static int32_t gather_a_bad_row(void *user, const fm_gather_request *r) {
+  (void)user;
+  for (uint64_t i = 0; i < r->n * r->dim; i++) r->x1[i] = r->row[i / r->dim] == 777 && i % 2 ? NAN : 1;
+  return 0;
+}
+
+START_TEST(a_bad_row_is_named_by_its_index) {
+  fm_ctx *ctx = new_ctx(1);
+  fm_data *data = NULL;
+  fm_normaliser *norm = NULL;
+  OK(fm_data_create_gather(ctx, gather_a_bad_row, NULL, 1000, 2, 0, 0, 0, &data));
+  FAILS(FM_E_NONFINITE, "row 777, column 1",
+        fm_normaliser_fit_data(ctx, FM_NORMALISE_COLUMNS, data, FM_DATA_X1, &norm));
+  fm_data_destroy(data);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- parts ------------------------------------------------------------------------------------------- */
 
 static void count_rows(fm_ctx *ctx, const fm_data *data, unsigned *seen) {
@@ -403,6 +422,7 @@ int main(void) {
   tcase_add_test(tcase, files_are_refused_with_a_reason);
   tcase_add_test(tcase, several_files_are_one_set);
   tcase_add_test(tcase, training_does_not_depend_on_the_source);
+  tcase_add_test(tcase, a_bad_row_is_named_by_its_index);
   tcase_add_test(tcase, parts_are_disjoint_and_together_the_whole);
   tcase_add_test(tcase, missing_values_get_a_column);
   tcase_add_test(tcase, missing_values_in_files);
