@@ -7,7 +7,8 @@
 #   make check-clang check-none      another compiler; no BLAS
 #   make check-all                   all of these
 #   make check-large                 a table of 2.6 GB trains in 200 MB
-#   make check-grid                  every path with every prior learns two moons; prints how well (five minutes)
+#   make check-grid                  every path with every prior, by default and with other parameters, learns two
+#                                    moons; prints how well (a quarter of an hour)
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
