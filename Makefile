@@ -24,6 +24,7 @@ DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 BUILD ?= build
 BLAS ?= openblas
+TARGET := $(shell $(CC) -dumpmachine 2>/dev/null)
 CFLAGS ?= -O3 -g
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-7s %s\n' $(1) $(2))
@@ -72,7 +73,7 @@ all: lib $(PROGRAM) pages
 lib: $(STATIC) $(SHARED) $(BUILD)/libflowmatch.pc
 
 # One file per instruction set gets its own flags; the table of kernels picks at run time.
-$(BUILD)/src/%_avx2.o: ISA_CFLAGS := $(if $(filter x86_64 amd64,$(shell uname -m)),-mavx2 -mfma)
+$(BUILD)/src/%_avx2.o: ISA_CFLAGS := $(if $(filter x86_64-% amd64-%,$(TARGET)),-mavx2 -mfma)
 $(BUILD)/src/kern/%.o $(BUILD)/src/io/%.o $(BUILD)/src/core/%.o: FM_CFLAGS += $(BLAS_CFLAGS)
 $(BUILD)/src/cli/%.o: FM_CFLAGS += $(PNG_CFLAGS)
 
