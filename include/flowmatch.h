@@ -56,8 +56,11 @@
 #define FM_VERSION_MINOR 1
 #define FM_VERSION_PATCH 0
 
-#if defined(_WIN32) && defined(FM_SHARED)
-#  ifdef FM_BUILD
+/* Windows wants to be told: define FM_STATIC where you link the static library (its build defines FM_BUILD). */
+#if defined(_WIN32)
+#  if defined(FM_STATIC)
+#    define FM_API
+#  elif defined(FM_BUILD)
 #    define FM_API __declspec(dllexport)
 #  else
 #    define FM_API __declspec(dllimport)

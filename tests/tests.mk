@@ -53,7 +53,8 @@ $(REPLAYS): $(T)/fuzz/%_replay: $(T)/fuzz/%_fuzz.o $(T)/fuzz/fuzz.o $(T)/fuzz/re
 # An installed copy for callers from outside. The .pc file names the prefix: one of another prefix must not be
 # installed here, nor this one elsewhere.
 INSTALLED := $(abspath $(T)/installed)
-$(INSTALLED)/done: $(STATIC) $(SHARED) $(PROGRAM) $(BUILD)/libflowmatch.pc libflowmatch.pc.in $(wildcard include/*.h)
+$(INSTALLED)/done: $(STATIC) $(SHARED) $(PROGRAM) $(BUILD)/libflowmatch.pc libflowmatch.pc.in \
+  $(wildcard include/*.h include/*.hpp docs/packaging/*.in)
 	@rm -rf $(INSTALLED) && rm -f $(BUILD)/libflowmatch.pc
 	@$(MAKE) --no-print-directory -s install DESTDIR= PREFIX=$(INSTALLED) LIBDIR=$(INSTALLED)/lib \
 	  INCLUDEDIR=$(INSTALLED)/include BINDIR=$(INSTALLED)/bin DATADIR=$(INSTALLED)/share MANDIR=$(INSTALLED)/share/man
@@ -114,6 +115,26 @@ check-large: $(PROGRAM)
 .PHONY: check-grid
 check-grid: need-check $(T)/unit/moons_test
 	FM_TEST_GRID=1 $(T)/unit/moons_test
+
+# ---- packages and other machines -----------------------------------------------------------------------
+
+# Each says SKIPPED for what its tools are missing for. Other machines are built for in folders of their own.
+MACHINES := check-packaging check-deb check-cross check-musl check-windows
+.PHONY: $(MACHINES)
+machine = @mkdir -p $(T)/logs && $(1) 2>&1 | tee $(T)/logs/$@.log; tail -n 1 $(T)/logs/$@.log | grep -q ', 0 failed$$'
+check-packaging: all
+	$(call machine,MAKE="$(MAKE) BUILD=$(BUILD)" BUILD=$(BUILD) CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" \
+	  sh tests/packaging/packaging.sh $(T)/packaging)
+check-deb: all
+	$(call machine,MAKE="$(MAKE) BUILD=$(BUILD)" BUILD=$(BUILD) sh tests/packaging/deb.sh)
+# CROSS: which machines, by the names that compilers have for them.
+CROSS ?= aarch64-linux-gnu arm-linux-gnueabihf
+check-cross:
+	$(call machine,JOBS=$(JOBS) sh tests/cross/cross.sh $(BUILD)/cross $(CROSS))
+check-musl:
+	$(call machine,JOBS=$(JOBS) sh tests/cross/musl.sh $(BUILD)/musl)
+check-windows:
+	$(call machine,JOBS=$(JOBS) sh tests/cross/windows.sh $(BUILD)/windows)
 
 # ---- variants ----------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ typedef struct fmi_error {
 } fmi_error;
 
 /* Records status and text, and returns status. err may be NULL. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(_WIN32) /* whose printf is checked by other rules than C's */
 __attribute__((format(printf, 3, 4), cold))
 #endif
 fm_status
