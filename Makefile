@@ -178,7 +178,7 @@ install: all
 	$(INSTALL) -m 644 $(PAGES)/flowmatch.zsh $(DESTDIR)$(DATADIR)/zsh/site-functions/_flowmatch
 	$(INSTALL) -m 644 $(PAGES)/flowmatch.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/flowmatch.fish
 uninstall:
-	rm -f $(DESTDIR)$(INCLUDEDIR)/flowmatch.h $(DESTDIR)$(LIBDIR)/libflowmatch.* \
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/*))) $(DESTDIR)$(LIBDIR)/libflowmatch.* \
 	  $(DESTDIR)$(LIBDIR)/pkgconfig/libflowmatch.pc $(DESTDIR)$(BINDIR)/flowmatch \
 	  $(addprefix $(DESTDIR),$(INSTALLED_PAGES))
 

@@ -11,7 +11,7 @@
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
-# internal headers. The programs in tests/oom and tests/abi see flowmatch.h only.
+# internal headers. The programs in tests/oom and tests/abi see the public headers only.
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
 FUZZ_SECONDS ?= 60

@@ -1,13 +1,12 @@
 #!/bin/sh
-# flowmatch.h in every language it promises to be, with every compiler that is here; then whether layout.h
-# covers what the header defines.
+# The public headers in every language they promise to be, with every compiler that is here; then whether layout.h
+# covers what they define.
 #
 #   CC=cc CXX=c++ sh tests/abi/header.sh
 #
 # The last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-header=include/flowmatch.h
 passed=0
 failed=0
 
@@ -56,14 +55,14 @@ covered() {
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    echo "FAILED: $what without a row $row in tests/abi/layout.h:${missing:- none was found in $header}"
+    echo "FAILED: $what without a row $row in tests/abi/layout.h:${missing:- none was found in include/*.h}"
   fi
 }
 
 # shellcheck disable=SC2046
-covered "structs" SIZE $(sed -n 's/^typedef struct \(fm_[a-z0-9_]*\) {$/\1/p' $header)
+covered "structs" SIZE $(sed -n 's/^\(typedef \)\{0,1\}struct \(fm_[a-z0-9_]*\) {$/\2/p' include/*.h)
 # shellcheck disable=SC2046
-covered "constants" VALUE $(sed -n '/FM_VERSION/d; s/^#define \(FM_[A-Z0-9_]*\) [(0-9].*/\1/p' $header)
+covered "constants" VALUE $(sed -n '/FM_VERSION/d; s/^#define \(FM_[A-Z0-9_]*\) [(0-9].*/\1/p' include/*.h)
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
