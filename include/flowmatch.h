@@ -32,6 +32,7 @@
  * Callbacks   get a struct owned by the library (it may grow; check struct_size before reading what was
  *             appended) and your pointer. They return 0 to go on; anything else ends the call with
  *             FM_E_CALLBACK. They must return: no longjmp, no C++ exception, no panic through the library.
+ *             Where a struct says no more, it is about n rows of dim columns, from row first_row on.
  * Handles     are opaque and reference-counted: a handle keeps what it was made from alive, so destroy them
  *             in any order. Destroying NULL does nothing. Destroying a handle is safe from any thread.
  * Threads     A context is used by one thread at a time. fm_path, fm_net, fm_prior, fm_normaliser,
@@ -56,10 +57,12 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The version of this header; fm_version tells that of the library. */
 #define FM_VERSION_MAJOR 0
 #define FM_VERSION_MINOR 1
 #define FM_VERSION_PATCH 0
 
+/* What the library exports. On Windows define FM_SHARED to use it as a DLL. */
 #if defined(_WIN32) && defined(FM_SHARED)
 #  ifdef FM_BUILD
 #    define FM_API __declspec(dllexport)
@@ -78,6 +81,7 @@ extern "C" {
 
 /* ---- Status ------------------------------------------------------------------------------------ */
 
+/* FM_OK, or what went wrong. */
 typedef int32_t fm_status;
 
 #define FM_OK 0                 /* done */
@@ -125,17 +129,19 @@ typedef struct fm_sampler fm_sampler;       /* a model, a solver and workspace f
 #define FM_BLAS_SERIAL 2u /* PROCESS-WIDE: sets the BLAS to one thread at creation, then uses it */
 #define FM_BLAS_AS_IS 3u  /* use the BLAS with whatever threads it has; "same bits" and "caller's thread
                              only" no longer hold */
+/* Which instructions may be used. */
 #define FM_ISA_AUTO 0u    /* the best instruction set of this machine */
 #define FM_ISA_PLAIN 1u   /* portable C */
 #define FM_ISA_AVX2 2u    /* x86-64 with AVX2 and FMA; FM_E_UNSUPPORTED elsewhere */
 
+/* How a context works. */
 typedef struct fm_ctx_options {
   uint64_t struct_size;
   /* Both or neither. alloc returns `bytes` aligned to `alignment` (a power of two, at most 64), or NULL.
      Called by creating and destroying functions only, from the thread that calls them. The functions must
      stay valid until every handle made from this context is destroyed. */
   void *(*alloc)(void *user, size_t bytes, size_t alignment);
-  void (*release)(void *user, void *block);
+  void (*release)(void *user, void *block); /* gives a block of alloc back */
   void *alloc_user;
   /* The host's executor, instead of the library's threads: calls task(arg, i) for every i < n, in any
      order, on any threads, also serially, and returns when all are done; non-zero is FM_E_CALLBACK. */
@@ -148,9 +154,10 @@ typedef struct fm_ctx_options {
   uint32_t reserved;  /* 0 */
 } fm_ctx_options;
 
+/* How a context does work. */
 typedef struct fm_ctx_info {
   uint64_t struct_size;
-  uint32_t n_threads;
+  uint32_t n_threads;    /* at work, the caller's included */
   uint32_t blas_threads; /* as the BLAS reports, 0 if it doesn't say or there is none */
   uint32_t blas_used;    /* 1 if large training products go to the BLAS */
   uint32_t isa;          /* FM_ISA_... in use */
@@ -191,6 +198,7 @@ FM_API void fm_ctx_stop(fm_ctx *ctx);
                              infinite at both ends */
 #define FM_PATH_CUSTOM 0x7fffffffu /* made by fm_path_create_custom */
 
+/* A path of a kind, with the default parameters. */
 FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
 /* With parameters [n_params]: the numbers in brackets beside the kind, in that order, widths in normalised
    units. 0 and those left out are the default; more than the kind has are FM_E_INVALID. */
@@ -200,7 +208,7 @@ FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *p
    "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED; the text lists all. */
 FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
 FM_API void fm_path_destroy(fm_path *path);
-FM_API uint32_t fm_path_kind(const fm_path *path);
+FM_API uint32_t fm_path_kind(const fm_path *path); /* FM_PATH_..., 0 for NULL */
 /* The name as above without parameters; "custom" if it is the caller's, NULL for NULL. */
 FM_API const char *fm_path_name(const fm_path *path);
 /* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
@@ -212,13 +220,14 @@ FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
    the model's normaliser is applied to the rows. All but the callback are saved with the model. */
 #define FM_PRIOR_GAUSSIAN 1u /* N(0, 1) in every normalised column: the default */
 #define FM_PRIOR_ROWS 2u     /* rows of another data set, with replacement */
-#define FM_PRIOR_CALLBACK 3u
+#define FM_PRIOR_CALLBACK 3u      /* the caller's, made by fm_prior_create_callback */
 #define FM_PRIOR_UNIFORM 4u       /* on a box */
 #define FM_PRIOR_DIAGONAL 5u      /* a Gaussian with independent columns */
 #define FM_PRIOR_COVARIANCE 6u    /* a Gaussian with any covariance */
 #define FM_PRIOR_MIXTURE 7u       /* of Gaussians with independent columns */
 #define FM_PRIOR_SHUFFLED_ROWS 8u /* rows of another data set, without replacement */
 
+/* N(0, 1) in every normalised column. */
 FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
 /* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. */
 FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
@@ -260,29 +269,35 @@ FM_API fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, s
                                    fm_normaliser **out);
 FM_API fm_status fm_normaliser_fit_f64(fm_ctx *ctx, uint32_t kind, const double *x, size_t n, size_t dim,
                                        fm_normaliser **out);
-#define FM_DATA_X1 0u
-#define FM_DATA_COND 1u
+#define FM_DATA_X1 0u   /* rows */
+#define FM_DATA_COND 1u /* condition vectors */
 /* The statistics of a data set's rows or condition vectors (part: FM_DATA_...). Not for streams. */
 FM_API fm_status fm_normaliser_fit_data(fm_ctx *ctx, uint32_t kind, const fm_data *data, uint32_t part,
                                         fm_normaliser **out);
 FM_API void fm_normaliser_destroy(fm_normaliser *normaliser);
-FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser);
+FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser); /* columns */
 
 /* ---- Networks ---------------------------------------------------------------------------------- */
 
 #define FM_NET_RESMLP 1u /* residual MLP with adaptive layer norm (adaLN-Zero, Peebles & Xie 2023): default */
 #define FM_NET_MLP 2u    /* multilayer perceptron on [x, time features, conditions] */
-#define FM_NET_CUSTOM 0x7fffffffu
+#define FM_NET_CUSTOM 0x7fffffffu /* the caller's, made by fm_net_create_custom */
 
-#define FM_ACT_SILU 1u
+#define FM_ACT_SILU 1u      /* x / (1 + e^-x) */
 #define FM_ACT_GELU 2u      /* exact, by erf */
 #define FM_ACT_GELU_TANH 3u /* the tanh approximation */
-#define FM_ACT_SELU 4u
-#define FM_ACT_ELU 5u
-#define FM_ACT_TANH 6u
-#define FM_ACT_RELU 7u
-#define FM_ACT_MISH 8u
+#define FM_ACT_SELU 4u      /* ELU scaled (Klambauer et al. 2017) */
+#define FM_ACT_ELU 5u       /* x > 0: x; else e^x - 1 */
+#define FM_ACT_TANH 6u      /* tanh x */
+#define FM_ACT_RELU 7u      /* max(x, 0) */
+#define FM_ACT_MISH 8u      /* x tanh(log(1 + e^x)) */
 
+/* The architecture. Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
+   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
+   wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
+   trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
+   fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
+   resuming hold. Weights don't depend on it, neither their number nor, for the same seed, their start. */
 typedef struct fm_net_options {
   uint64_t struct_size;
   uint32_t kind;           /* FM_NET_RESMLP or FM_NET_MLP; 0: residual MLP */
@@ -294,23 +309,16 @@ typedef struct fm_net_options {
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
 } fm_net_options;
 
-/* Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
-   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
-   wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
-   trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
-   fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
-   resuming hold. Weights don't depend on it, neither their number nor, for the same seed, their start. */
-
 /* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
    least 1); cond_dim is the length of the condition vector; both may be absent. dim >= 1. */
 FM_API fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
                                size_t cond_dim, const fm_net_options *options, fm_net **out);
 FM_API void fm_net_destroy(fm_net *net);
-FM_API size_t fm_net_dim(const fm_net *net);
-FM_API size_t fm_net_n_params(const fm_net *net);
-FM_API size_t fm_net_n_class_columns(const fm_net *net);
+FM_API size_t fm_net_dim(const fm_net *net);             /* columns of a row */
+FM_API size_t fm_net_n_params(const fm_net *net);        /* weights in all */
+FM_API size_t fm_net_n_class_columns(const fm_net *net); /* class columns */
 FM_API uint32_t fm_net_n_classes(const fm_net *net, size_t column); /* 0 if there is no such column */
-FM_API size_t fm_net_cond_dim(const fm_net *net);
+FM_API size_t fm_net_cond_dim(const fm_net *net);        /* length of the condition vector */
 
 /* ---- Optimisers -------------------------------------------------------------------------------- */
 
@@ -326,12 +334,13 @@ FM_API size_t fm_net_cond_dim(const fm_net *net);
 
 /* Schedules. All begin with a linear warm-up; n_steps is where they end, and the rate stays there. */
 #define FM_SCHEDULE_COSINE 1u   /* half a cosine to final_fraction of the rate */
-#define FM_SCHEDULE_CONSTANT 2u
+#define FM_SCHEDULE_CONSTANT 2u /* the rate itself */
 #define FM_SCHEDULE_LINEAR 3u   /* a straight line to final_fraction of the rate */
 #define FM_SCHEDULE_PLATEAU 4u  /* constant, times plateau_factor whenever plateau_patience evaluations in a
                                    row brought no lower held-out loss. Evaluations are those of
                                    fm_trainer_run_validated; it stays constant without */
 
+/* How weights are updated. */
 typedef struct fm_optimizer_options {
   uint64_t struct_size;
   uint32_t kind;         /* FM_OPTIMIZER_...; 0: AdamW */
@@ -348,6 +357,7 @@ typedef struct fm_optimizer_options {
   uint64_t plateau_patience; /* evaluations; 0: 5 */
 } fm_optimizer_options;
 
+/* An update rule with its schedule; options NULL: AdamW. */
 FM_API fm_status fm_optimizer_create(fm_ctx *ctx, const fm_optimizer_options *options, fm_optimizer **out);
 FM_API void fm_optimizer_destroy(fm_optimizer *optimizer);
 
@@ -356,6 +366,7 @@ FM_API void fm_optimizer_destroy(fm_optimizer *optimizer);
 #define FM_MISSING_ERROR 0u /* a NaN in x1 is FM_E_NONFINITE */
 #define FM_MISSING_MASK 1u  /* a NaN in x1 is a missing value: see fm_data_mask_column */
 
+/* How rows are kept. */
 typedef struct fm_data_options {
   uint64_t struct_size;
   uint64_t no_copy; /* 1: keep the caller's pointers, which must outlive the handle; 0: copy */
@@ -388,10 +399,10 @@ FM_API fm_status fm_data_open_npy(fm_ctx *ctx, const char *const *files, size_t 
 FM_API fm_status fm_data_split(fm_ctx *ctx, const fm_data *data, uint64_t seed, size_t n_held_out,
                                fm_data **out, fm_data **held_out);
 FM_API void fm_data_destroy(fm_data *data);
-FM_API size_t fm_data_n(const fm_data *data); /* 0: a stream */
-FM_API size_t fm_data_dim(const fm_data *data);
-FM_API size_t fm_data_n_class_columns(const fm_data *data);
-FM_API size_t fm_data_cond_dim(const fm_data *data);
+FM_API size_t fm_data_n(const fm_data *data);               /* rows; 0: a stream */
+FM_API size_t fm_data_dim(const fm_data *data);             /* columns of a row */
+FM_API size_t fm_data_n_class_columns(const fm_data *data); /* class columns */
+FM_API size_t fm_data_cond_dim(const fm_data *data);        /* length of the condition vector */
 /* With FM_MISSING_MASK every column that has missing values is followed, behind all columns, by one that is 1
    where it is missing and 0 elsewhere; the missing cell itself is set to the mean of the others. fm_data_dim
    counts these columns, and a model learns and draws them. Returns the index of this column for the given
@@ -423,6 +434,7 @@ FM_API uint64_t fm_model_train_steps(const fm_model *model);
 
 /* ---- Training ---------------------------------------------------------------------------------- */
 
+/* What training has come to. */
 typedef struct fm_progress {
   uint64_t struct_size;
   uint64_t step;    /* steps done: updates */
@@ -463,9 +475,10 @@ typedef int32_t (*fm_time_weight_fn)(void *user, const fm_time_weight_request *r
 typedef struct fm_reduction fm_reduction;
 typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 
+/* How a model is trained. */
 typedef struct fm_trainer_options {
   uint64_t struct_size;
-  uint64_t seed;
+  uint64_t seed;          /* of weights, order and noise */
   uint64_t batch;         /* rows of a step; 0: 256. Also the most a call of fm_trainer_step may bring */
   uint64_t publish_every; /* steps between published snapshots; 0: only fm_trainer_publish */
   uint64_t n_snapshots;   /* snapshot blocks; 0: 3; at least 2 */
@@ -473,7 +486,7 @@ typedef struct fm_trainer_options {
   double label_dropout;   /* share of rows trained without their condition; 0: 0.1; negative: none */
   fm_progress_fn progress; /* called after every step of fm_trainer_run, from its thread */
   void *progress_user;
-  fm_reduce_fn reduce;
+  fm_reduce_fn reduce;    /* called before every update, to sum over processes */
   void *reduce_user;
   uint32_t time_sampling; /* FM_TIME_...; 0: uniform */
   uint32_t loss_weight;   /* FM_WEIGHT_...; 0: constant */
@@ -531,11 +544,11 @@ FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, cons
 /* A model of the weights that had the lowest held-out loss; its fm_model_train_steps is their step. The loss
    goes to *loss unless NULL. FM_E_INVALID if nothing was validated. */
 FM_API fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss);
-FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
+FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer); /* updates done in its life */
 /* Makes the present weights the latest snapshot. If every block is held by somebody it skips, counts
    (fm_trainer_skipped) and returns FM_OK. Allocates nothing. */
 FM_API fm_status fm_trainer_publish(fm_ctx *ctx, fm_trainer *trainer);
-FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer);
+FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer); /* snapshots that were not published */
 /* The latest snapshot, or FM_E_INVALID if none was published. Safe from other threads while the trainer
    trains; destroy the model to give the block back. */
 FM_API fm_status fm_trainer_latest(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
@@ -556,17 +569,17 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 
 /* ---- Solvers ----------------------------------------------------------------------------------- */
 
-/* Fixed steps, n_steps of them; in brackets the evaluations of a step. */
+/* In brackets the evaluations of a step. The first six take n_steps fixed steps; the others choose theirs for
+   every row by itself, and with fixed_steps take fixed ones. */
 #define FM_SOLVER_EULER 1u    /* order 1 [1] */
 #define FM_SOLVER_MIDPOINT 3u /* order 2 [2] */
 #define FM_SOLVER_HEUN2 4u    /* order 2, the trapezoidal rule [2] */
 #define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
 #define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
 #define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
-/* Steps chosen for every row by itself; with fixed_steps as above. */
-#define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
-#define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
-#define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
+#define FM_SOLVER_DOPRI5 2u   /* order 5(4), Dormand & Prince [6] */
+#define FM_SOLVER_BS32 8u     /* order 3(2), Bogacki & Shampine [3] */
+#define FM_SOLVER_TSIT5 9u    /* order 5(4), Tsitouras [6] */
 
 /* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
    where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
@@ -605,12 +618,14 @@ typedef struct fm_solver_options {
 
 /* ---- Sampling ---------------------------------------------------------------------------------- */
 
+/* How rows are drawn. */
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
   uint64_t raw_weights; /* 1: the weights themselves instead of their moving average */
 } fm_sampler_options;
 
+/* A sampler for a model. solver, options NULL: the defaults. */
 FM_API fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                                    const fm_sampler_options *options, fm_sampler **out);
 FM_API void fm_sampler_destroy(fm_sampler *sampler);

@@ -26,8 +26,8 @@ extern "C" {
 /* The coefficients of x_t and their time derivatives at one time. */
 typedef struct fm_path_coefficients {
   uint64_t struct_size;
-  double alpha, sigma, gamma;
-  double d_alpha, d_sigma, d_gamma;
+  double alpha, sigma, gamma;       /* of x1, of x0, of eps */
+  double d_alpha, d_sigma, d_gamma; /* d/dt */
 } fm_path_coefficients;
 
 /* Fills all six fields but struct_size for 0 <= t <= 1. May be called from several threads at once. */
@@ -74,7 +74,7 @@ FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from
    row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
 typedef struct fm_prior_request {
   uint64_t struct_size;
-  uint64_t seed;
+  uint64_t seed; /* of the draw */
   uint64_t first_row;
   uint64_t n;
   uint64_t dim;
@@ -209,11 +209,11 @@ typedef struct fm_gather_request {
   uint64_t n;
   uint64_t dim;
   const uint64_t *row; /* [n] */
-  double *x1;          /* as in fm_pull_request */
-  double *x0;
-  int32_t *labels;
-  float *cond;
-  float *weights;
+  double *x1;          /* this and the others: as in fm_pull_request */
+  double *x0;          /* pairs */
+  int32_t *labels;     /* classes */
+  float *cond;         /* condition vectors */
+  float *weights;      /* of the loss */
 } fm_gather_request;
 typedef int32_t (*fm_gather_fn)(void *user, const fm_gather_request *request);
 /* n rows in a storage of the caller's (a data base, files of another format): the library asks for those it
@@ -276,11 +276,11 @@ struct fm_time_weight_request {
    the same params to start from. */
 struct fm_reduction {
   uint64_t struct_size;
-  uint64_t step;
-  uint64_t n;
-  float *grad;
-  double *weight;
-  double *loss;
+  uint64_t step;  /* the update that comes, counted from 1 */
+  uint64_t n;     /* parameters */
+  float *grad;    /* in and out, [n] */
+  double *weight; /* in and out */
+  double *loss;   /* in and out */
 };
 
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
@@ -297,20 +297,21 @@ FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer,
 
 /* ---- Solvers ------------------------------------------------------------------------------------- */
 
+/* What a solve took. */
 typedef struct fm_solve_stats {
   uint64_t struct_size;
   uint64_t nfe;       /* rows evaluated in all: sum over calls of their n */
   uint64_t max_nfe;   /* the most evaluations that one row took */
   uint64_t accepted;  /* steps, over all rows */
-  uint64_t rejected;
+  uint64_t rejected;  /* tries, likewise */
   uint64_t failed;    /* rows that ended early: FM_E_STEPS or FM_E_NONFINITE */
 } fm_solve_stats;
 
 /* The same of one row. It comes in arrays, so it has no size and never grows. */
 typedef struct fm_row_stats {
-  uint64_t nfe;
-  uint64_t accepted;
-  uint64_t rejected;
+  uint64_t nfe;      /* evaluations */
+  uint64_t accepted; /* steps */
+  uint64_t rejected; /* tries */
   double t;          /* how far it got */
   fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
   uint32_t reserved; /* 0 */
@@ -349,11 +350,12 @@ typedef struct fm_trajectory {
   uint64_t first_row;
   uint64_t n;
   uint64_t dim;
-  const double *t;
-  const double *x;
+  const double *t; /* [n] */
+  const double *x; /* [n][dim] */
 } fm_trajectory;
 typedef int32_t (*fm_trajectory_fn)(void *user, const fm_trajectory *trajectory);
 
+/* A solver for rows of dim numbers; options NULL: the defaults. */
 FM_API fm_status fm_solver_create(fm_ctx *ctx, size_t dim, const fm_solver_options *options,
                                   fm_solver **out);
 FM_API void fm_solver_destroy(fm_solver *solver);

@@ -75,7 +75,7 @@ ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(I
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
   $(call test,callers,$(ffi) c c-static c++) $(call test,layers,sh tests/layers.sh) \
-  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) \
+  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS)))
 
 needs_units := $(UNIT)

@@ -10,6 +10,10 @@ cd "$(dirname "$0")/../.." || exit 1
 passed=0
 failed=0
 
+dir=$(mktemp -d "${TMPDIR:-/tmp}/flowmatch-header.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+
 flags="-Iinclude -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsyntax-only"
 
 # compiles COMPILER FLAGS... FILE
@@ -21,6 +25,16 @@ compiles() {
     failed=$((failed + 1))
     printf 'FAILED: %s\n%s\n' "$*" "$said"
   fi
+}
+
+# alone COMPILER FLAGS...: every header by itself, and twice.
+alone() {
+  case "$2" in -std=c++*) language=c++ ;; *) language=c ;; esac
+  for header in include/*.h; do
+    name=$(basename "$header")
+    printf '#include <%s>\n#include "%s"\n' "$name" "$name" >"$dir/alone"
+    compiles "$@" -x $language "$dir/alone"
+  done
 }
 
 # The compilers to try: the build's own and the usual ones, each once.
@@ -35,11 +49,13 @@ present() {
 for cc in $(present "${CC:-cc}" gcc clang); do
   for standard in c99 c11; do
     compiles "$cc" "-std=$standard" -Wstrict-prototypes tests/abi/header_test.c
+    alone "$cc" "-std=$standard" -Wstrict-prototypes
   done
 done
 for cxx in $(present "${CXX:-c++}" g++ clang++); do
-  for standard in c++11 c++17; do
+  for standard in c++11 c++17 c++20; do
     compiles "$cxx" "-std=$standard" tests/abi/header_test.cpp
+    alone "$cxx" "-std=$standard"
   done
 done
 
