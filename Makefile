@@ -6,6 +6,7 @@
 #   make check         the tests (under three minutes)
 #   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
 #   make bench         speed against the sgemm floor
+#   make docs          the API page, from the headers: build/docs/html/index.html
 #   make install       PREFIX=/usr/local, DESTDIR honoured; install-lib, install-program, uninstall
 #   make dist          build/libflowmatch-VERSION.tar.gz; make deb: Debian packages
 #
@@ -173,6 +174,15 @@ $(BUILD)/docs/examples/%: $(BUILD)/docs/examples/%.o $(STATIC)
 .PHONY: demo
 demo: all $(EXAMPLES)
 	FLOWMATCH=$(PROGRAM) sh docs/examples/demo.sh $(BUILD)/demo
+
+# ---- the API page ---------------------------------------------------------------------------------
+
+.PHONY: docs
+docs:
+	@command -v doxygen >/dev/null || { echo "make docs needs Doxygen (Debian: apt-get install doxygen)" >&2; exit 1; }
+	@mkdir -p $(BUILD)/docs
+	$(call say,DOXYGEN,$(BUILD)/docs/html/index.html)
+	$(Q)FLOWMATCH_VERSION=$(VERSION) FLOWMATCH_DOCS=$(BUILD)/docs doxygen docs/Doxyfile
 
 .PHONY: format clean
 format:

@@ -24,6 +24,7 @@
 #define FLOWMATCH_HPP
 
 #include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include <exception>
 #include <iterator>

@@ -11,7 +11,7 @@
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
-# internal headers. The programs in tests/oom and tests/abi see flowmatch.h only.
+# internal headers. The programs in tests/oom and tests/abi see the public headers only.
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
 FUZZ_SECONDS ?= 60
@@ -76,7 +76,7 @@ ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(I
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
   $(call test,callers,$(ffi) c c-static c++) $(call test,layers,sh tests/layers.sh) \
-  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) \
+  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS)))
 
 needs_units := $(UNIT)

@@ -45,10 +45,6 @@ constants! {
     FM_PATH_ICFM: u32 = 7;
     FM_PATH_BRIDGE: u32 = 8;
     FM_PATH_CUSTOM: u32 = 0x7fffffff;
-    FM_VELOCITY: u32 = 0;
-    FM_X1: u32 = 1;
-    FM_X0: u32 = 2;
-    FM_SCORE: u32 = 3;
     // Priors
     FM_PRIOR_GAUSSIAN: u32 = 1;
     FM_PRIOR_ROWS: u32 = 2;
@@ -118,4 +114,9 @@ constants! {
     FM_GRID_CUSTOM: u32 = 0x7fffffff;
     FM_NORM_RMS: u32 = 1;
     FM_NORM_MAX: u32 = 2;
+    // Paths
+    FM_VELOCITY: u32 = 0;
+    FM_X1: u32 = 1;
+    FM_X0: u32 = 2;
+    FM_SCORE: u32 = 3;
 }

@@ -61,30 +61,6 @@ structs! {
         isa: u32,
         blas_name: [c_char; 64],
     }
-    pub struct fm_path_coefficients {
-        struct_size: u64,
-        alpha: f64,
-        sigma: f64,
-        gamma: f64,
-        d_alpha: f64,
-        d_sigma: f64,
-        d_gamma: f64,
-    }
-    pub struct fm_prior_request {
-        struct_size: u64,
-        seed: u64,
-        first_row: u64,
-        n: u64,
-        dim: u64,
-        x0: *mut f64,
-    }
-    pub struct fm_log_density_request {
-        struct_size: u64,
-        n: u64,
-        dim: u64,
-        x: *const f64,
-        log_density: *mut f64,
-    }
     pub struct fm_net_options {
         struct_size: u64,
         kind: u32,
@@ -94,20 +70,6 @@ structs! {
         time_features: i32,
         class_features: u32,
         dropout: f64,
-    }
-    pub struct fm_net_call {
-        struct_size: u64,
-        n: u64,
-        dim: u64,
-        params: *const f32,
-        x: *const f32,
-        t: *const f64,
-        labels: *const i32,
-        cond: *const f32,
-        velocity: *mut f32,
-        d_velocity: *const f32,
-        d_x: *mut f32,
-        d_params: *mut f32,
     }
     pub struct fm_optimizer_options {
         struct_size: u64,
@@ -130,34 +92,6 @@ structs! {
         no_copy: u64,
         missing: u64,
     }
-    pub struct fm_pull_request {
-        struct_size: u64,
-        first_row: u64,
-        n: u64,
-        dim: u64,
-        x1: *mut f64,
-        x0: *mut f64,
-        labels: *mut i32,
-        cond: *mut f32,
-        weights: *mut f32,
-    }
-    pub struct fm_gather_request {
-        struct_size: u64,
-        n: u64,
-        dim: u64,
-        row: *const u64,
-        x1: *mut f64,
-        x0: *mut f64,
-        labels: *mut i32,
-        cond: *mut f32,
-        weights: *mut f32,
-    }
-    pub struct fm_npy_info {
-        struct_size: u64,
-        rank: u64,
-        shape: [u64; 8],
-        dtype: [c_char; 8],
-    }
     pub struct fm_progress {
         struct_size: u64,
         step: u64,
@@ -169,26 +103,6 @@ structs! {
         grad_norm: f64,
         seconds: f64,
         held_out_loss: f64,
-    }
-    pub struct fm_reduction {
-        struct_size: u64,
-        step: u64,
-        n: u64,
-        grad: *mut f32,
-        weight: *mut f64,
-        loss: *mut f64,
-    }
-    pub struct fm_time_request {
-        struct_size: u64,
-        n: u64,
-        uniforms: *const f64,
-        t: *mut f64,
-    }
-    pub struct fm_time_weight_request {
-        struct_size: u64,
-        n: u64,
-        t: *const f64,
-        weight: *mut f64,
     }
     pub struct fm_trainer_options {
         struct_size: u64,
@@ -238,6 +152,77 @@ structs! {
         beta: f64,
         fixed_steps: u64,
     }
+    pub struct fm_sampler_options {
+        struct_size: u64,
+        deadline: f64,
+        raw_weights: u64,
+    }
+    pub struct fm_path_coefficients {
+        struct_size: u64,
+        alpha: f64,
+        sigma: f64,
+        gamma: f64,
+        d_alpha: f64,
+        d_sigma: f64,
+        d_gamma: f64,
+    }
+    pub struct fm_prior_request {
+        struct_size: u64,
+        seed: u64,
+        first_row: u64,
+        n: u64,
+        dim: u64,
+        x0: *mut f64,
+    }
+    pub struct fm_log_density_request {
+        struct_size: u64,
+        n: u64,
+        dim: u64,
+        x: *const f64,
+        log_density: *mut f64,
+    }
+    pub struct fm_net_call {
+        struct_size: u64,
+        n: u64,
+        dim: u64,
+        params: *const f32,
+        x: *const f32,
+        t: *const f64,
+        labels: *const i32,
+        cond: *const f32,
+        velocity: *mut f32,
+        d_velocity: *const f32,
+        d_x: *mut f32,
+        d_params: *mut f32,
+    }
+    pub struct fm_pull_request {
+        struct_size: u64,
+        first_row: u64,
+        n: u64,
+        dim: u64,
+        x1: *mut f64,
+        x0: *mut f64,
+        labels: *mut i32,
+        cond: *mut f32,
+        weights: *mut f32,
+    }
+    pub struct fm_gather_request {
+        struct_size: u64,
+        n: u64,
+        dim: u64,
+        row: *const u64,
+        x1: *mut f64,
+        x0: *mut f64,
+        labels: *mut i32,
+        cond: *mut f32,
+        weights: *mut f32,
+    }
+    pub struct fm_npy_info {
+        struct_size: u64,
+        rank: u64,
+        shape: [u64; 8],
+        dtype: [c_char; 8],
+    }
     pub struct fm_solve_stats {
         struct_size: u64,
         nfe: u64,
@@ -280,13 +265,12 @@ structs! {
         t: *const f64,
         x: *const f64,
     }
-    pub struct fm_sampler_options {
-        struct_size: u64,
-        deadline: f64,
-        raw_weights: u64,
-    }
 }
 
+pub type fm_progress_fn = Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_progress) -> i32>;
+pub type fm_time_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_request) -> i32>;
+pub type fm_time_weight_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
+pub type fm_reduce_fn = Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
 pub type fm_path_fn = Option<unsafe extern "C" fn(user: *mut c_void, t: f64, out: *mut fm_path_coefficients) -> i32>;
 pub type fm_prior_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_prior_request) -> i32>;
 pub type fm_log_density_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_log_density_request) -> i32>;
@@ -294,9 +278,5 @@ pub type fm_net_fn = Option<unsafe extern "C" fn(user: *mut c_void, call: *const
 pub type fm_net_init_fn = Option<unsafe extern "C" fn(user: *mut c_void, seed: u64, params: *mut f32, n_params: usize) -> i32>;
 pub type fm_pull_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_pull_request) -> i32>;
 pub type fm_gather_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_gather_request) -> i32>;
-pub type fm_progress_fn = Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_progress) -> i32>;
-pub type fm_reduce_fn = Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
-pub type fm_time_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_request) -> i32>;
-pub type fm_time_weight_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
 pub type fm_rhs_fn = Option<unsafe extern "C" fn(user: *mut c_void, call: *const fm_rhs_call) -> i32>;
 pub type fm_trajectory_fn = Option<unsafe extern "C" fn(user: *mut c_void, trajectory: *const fm_trajectory) -> i32>;
