@@ -62,7 +62,8 @@
 #define FM_VERSION_MINOR 1
 #define FM_VERSION_PATCH 0
 
-/* What the library exports. Windows wants to be told: define FM_STATIC where you link the static library (its build defines FM_BUILD). */
+/* What the library exports. Windows wants to be told: define FM_STATIC where you link the static library (its
+   build defines FM_BUILD). */
 #if defined(_WIN32)
 #  if defined(FM_STATIC)
 #    define FM_API

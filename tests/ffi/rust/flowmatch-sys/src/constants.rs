@@ -1,4 +1,4 @@
-//! The constants of flowmatch.h. What they mean is said there.
+//! The constants of flowmatch.h and flowmatch_parts.h. What they mean is said there.
 use crate::fm_status;
 
 // A constant, and its place in a list for tests/header.rs.

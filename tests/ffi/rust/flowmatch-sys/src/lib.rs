@@ -11,7 +11,7 @@ pub use structs::*;
 
 pub type fm_status = i32;
 
-// Opaque: never made, moved or looked into here, and without Send and Sync, which the safe layer has to promise.
+// Opaque: never made, moved or looked into here. Without Send and Sync: the safe layer has to promise them.
 macro_rules! handles {
     ($($name:ident)*) => {
         $(

@@ -1,6 +1,6 @@
-//! The structs and callbacks of flowmatch.h. What they mean is said there.
+//! The structs and callbacks of flowmatch.h and flowmatch_parts.h. What they mean is said there.
 use crate::*;
-use std::ffi::{c_char, c_void};
+use std::os::raw::{c_char, c_void};
 
 // A struct all of whose fields are public, and its layout for tests/header.rs.
 macro_rules! structs {
@@ -46,7 +46,14 @@ structs! {
         alloc: Option<unsafe extern "C" fn(user: *mut c_void, bytes: usize, alignment: usize) -> *mut c_void>,
         release: Option<unsafe extern "C" fn(user: *mut c_void, block: *mut c_void)>,
         alloc_user: *mut c_void,
-        run: Option<unsafe extern "C" fn(user: *mut c_void, n: usize, task: unsafe extern "C" fn(arg: *mut c_void, i: usize), arg: *mut c_void) -> i32>,
+        run: Option<
+            unsafe extern "C" fn(
+                user: *mut c_void,
+                n: usize,
+                task: unsafe extern "C" fn(arg: *mut c_void, i: usize),
+                arg: *mut c_void,
+            ) -> i32,
+        >,
         run_user: *mut c_void,
         n_threads: u32,
         blas: u32,
@@ -223,6 +230,26 @@ structs! {
         shape: [u64; 8],
         dtype: [c_char; 8],
     }
+    pub struct fm_time_request {
+        struct_size: u64,
+        n: u64,
+        uniforms: *const f64,
+        t: *mut f64,
+    }
+    pub struct fm_time_weight_request {
+        struct_size: u64,
+        n: u64,
+        t: *const f64,
+        weight: *mut f64,
+    }
+    pub struct fm_reduction {
+        struct_size: u64,
+        step: u64,
+        n: u64,
+        grad: *mut f32,
+        weight: *mut f64,
+        loss: *mut f64,
+    }
     pub struct fm_solve_stats {
         struct_size: u64,
         nfe: u64,
@@ -267,16 +294,25 @@ structs! {
     }
 }
 
-pub type fm_progress_fn = Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_progress) -> i32>;
+pub type fm_progress_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_progress) -> i32>;
 pub type fm_time_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_request) -> i32>;
-pub type fm_time_weight_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
-pub type fm_reduce_fn = Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
-pub type fm_path_fn = Option<unsafe extern "C" fn(user: *mut c_void, t: f64, out: *mut fm_path_coefficients) -> i32>;
-pub type fm_prior_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_prior_request) -> i32>;
-pub type fm_log_density_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_log_density_request) -> i32>;
+pub type fm_time_weight_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
+pub type fm_reduce_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
+pub type fm_path_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, t: f64, out: *mut fm_path_coefficients) -> i32>;
+pub type fm_prior_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_prior_request) -> i32>;
+pub type fm_log_density_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_log_density_request) -> i32>;
 pub type fm_net_fn = Option<unsafe extern "C" fn(user: *mut c_void, call: *const fm_net_call) -> i32>;
-pub type fm_net_init_fn = Option<unsafe extern "C" fn(user: *mut c_void, seed: u64, params: *mut f32, n_params: usize) -> i32>;
+pub type fm_net_init_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, seed: u64, params: *mut f32, n_params: usize) -> i32>;
 pub type fm_pull_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_pull_request) -> i32>;
-pub type fm_gather_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_gather_request) -> i32>;
+pub type fm_gather_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_gather_request) -> i32>;
 pub type fm_rhs_fn = Option<unsafe extern "C" fn(user: *mut c_void, call: *const fm_rhs_call) -> i32>;
-pub type fm_trajectory_fn = Option<unsafe extern "C" fn(user: *mut c_void, trajectory: *const fm_trajectory) -> i32>;
+pub type fm_trajectory_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, trajectory: *const fm_trajectory) -> i32>;

@@ -28,14 +28,14 @@ fn c_type(rust: &str) -> String {
     name.to_string()
 }
 
-/// `fn name(a: A, b: B) -> R` to `R name(A, B)`.
+/// `name(a: A, b: B) -> R` to `R name(A, B);`.
 fn c_declaration(rust: &str) -> String {
     let (name, rest) = rust.split_once('(').unwrap();
     let (parameters, result) = rest.rsplit_once(')').unwrap();
     let types: Vec<String> =
-        parameters.split(", ").filter_map(|p| p.split_once(": ")).map(|(_, t)| c_type(t)).collect();
+        parameters.split(',').filter_map(|p| p.split_once(": ")).map(|(_, t)| c_type(t.trim())).collect();
     let types = if types.is_empty() { "void".to_string() } else { types.join(", ") };
-    let result = result.trim_end_matches(';').strip_prefix(" -> ").unwrap_or("c_void");
+    let result = result.trim().strip_prefix("-> ").unwrap_or("c_void");
     format!("{} {name}({types});\n", c_type(result))
 }
 
@@ -45,7 +45,8 @@ fn field_name(rust: &str) -> &str {
 
 fn c_program() -> String {
     let mut c = String::from("#include <flowmatch.h>\n#include <flowmatch_parts.h>\n#include <stdio.h>\n");
-    let functions: Vec<&str> = FUNCTIONS.lines().filter_map(|l| l.trim().strip_prefix("pub fn ")).collect();
+    let functions: Vec<&str> =
+        FUNCTIONS.split("pub fn ").skip(1).filter_map(|f| f.split(';').next()).collect();
     assert!(functions.len() > 100, "only {} functions were found", functions.len());
     functions.iter().for_each(|f| c += &c_declaration(f));
     c += "int main(void) {\n";
@@ -78,7 +79,8 @@ fn header() -> Vec<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (source, program) = (folder.join("header.c"), folder.join("header"));
     std::fs::write(&source, c_program()).unwrap();
-    let flags = run(Command::new(from_environment("PKG_CONFIG", "pkg-config")).args(["--cflags", "libflowmatch"]));
+    let flags =
+        run(Command::new(from_environment("PKG_CONFIG", "pkg-config")).args(["--cflags", "libflowmatch"]));
     let cc = from_environment("CC", "cc");
     let mut words = cc.split_whitespace();
     let mut compile = Command::new(words.next().unwrap());
@@ -90,7 +92,8 @@ fn header() -> Vec<String> {
 #[test]
 fn crate_is_the_header() {
     let header = header();
-    let in_header = |line: String| assert!(header.contains(&line), "the crate has {line}, which the header has not");
+    let in_header =
+        |line: String| assert!(header.contains(&line), "the crate has {line}, which the header has not");
 
     assert!(flowmatch_sys::CONSTANTS.len() > 50);
     for (name, value) in flowmatch_sys::CONSTANTS {
