@@ -1,7 +1,7 @@
 # The tests. `make check` builds and runs them all and ends with "N passed, N failed".
 #
 #   make check                       everything below but the variants, in under three minutes on two cores
-#   make check-ffi                   callers in Rust and Go only
+#   make check-ffi                   callers in C, C++, Rust, Go and Fortran against an installed copy, each by its tools
 #   make check-double                derivatives and reference numbers in a build with double inside
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
@@ -73,9 +73,10 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
 ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
-tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
+tests_ffi = $(call test,ffi_hpp,$(ffi) hpp-all) $(call test,ffi_rust,$(ffi) rust) $(call test,ffi_go,$(ffi) go) \
+  $(call test,ffi_cmake,$(ffi) c-cmake c++-cmake) $(call test,ffi_rest,$(ffi) c c-static c++ fortran)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
-  $(call test,callers,$(ffi) c c-static c++) $(call test,layers,sh tests/layers.sh) \
+  $(call test,callers,$(ffi) c c-static c++ hpp) $(call test,layers,sh tests/layers.sh) \
   $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS)))
 
@@ -88,10 +89,10 @@ needs_ffi := $(INSTALLED)/done
 # ---- running ----------------------------------------------------------------------------------------
 
 # The long ones first, so that none is left alone at the end.
-PARTS ?= outside ffi program harness units
+PARTS ?= outside program harness units
 # Builds on all processors also where nobody gave -j.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
-run_parts = JOBS=$(JOBS) $(TEST_ENV) sh tests/run.sh $(T)/logs $(foreach g,$(1),$(tests_$(g)))
+run_parts = JOBS=$(JOBS) $(TEST_ENV) sh tests/run.sh $(T)/$(2) $(foreach g,$(1),$(tests_$(g)))
 
 .PHONY: check check-ffi check-programs need-check
 need-check:
@@ -100,11 +101,11 @@ check-programs: $(foreach g,$(PARTS),$(needs_$(g)))
 
 check: need-check
 	+@$(MAKE) --no-print-directory $(parallel) check-programs
-	@$(call run_parts,$(PARTS))
+	@$(call run_parts,$(PARTS),logs)
 
 check-ffi:
 	+@$(MAKE) --no-print-directory $(parallel) $(needs_ffi)
-	@$(call run_parts,ffi)
+	@$(call run_parts,ffi,logs-ffi)
 
 # Files larger than tests should be: see tests/large.sh.
 .PHONY: check-large

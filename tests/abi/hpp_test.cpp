@@ -117,8 +117,10 @@ static void test_sizes(fm::ctx &ctx) {
   const std::vector<float> rows = ring(4), odd(7), cond(3 * 4);
   const std::vector<int32_t> labels(4), few(3);
   const std::array<uint32_t, 1> classes{2};
-  CHECK(says(error_of([&] { return fm::data::create(ctx, odd, 2); }), FM_E_INVALID, "x1: expected rows of 2"));
-  CHECK(says(error_of([&] { return fm::data::create(ctx, rows, 2, {}, few); }), FM_E_INVALID, "labels: expected"));
+  CHECK(
+      says(error_of([&] { return fm::data::create(ctx, odd, 2); }), FM_E_INVALID, "x1: expected rows of 2"));
+  CHECK(says(error_of([&] { return fm::data::create(ctx, rows, 2, {}, few); }), FM_E_INVALID,
+             "labels: expected"));
   fm::data data = take(fm::data::create(ctx, rows, 2, {}, labels, cond));
   CHECK(data.n() == 4 && data.dim() == 2);
   CHECK(fm_data_n_class_columns(data) == 1 && fm_data_cond_dim(data) == 3);
@@ -129,7 +131,8 @@ static void test_sizes(fm::ctx &ctx) {
   CHECK(says(error_of([&] { return trainer.step(ctx, rows, odd); }), FM_E_INVALID, "x0: expected 8"));
   fm::sampler sampler = take(fm::sampler::create(ctx, take(trainer.model(ctx))));
   std::vector<float> out(8);
-  CHECK(says(error_of([&] { return sampler.draw(ctx, 1, 0, labels, odd, out); }), FM_E_INVALID, "cond: expected 12"));
+  CHECK(says(error_of([&] { return sampler.draw(ctx, 1, 0, labels, odd, out); }), FM_E_INVALID,
+             "cond: expected 12"));
   CHECK(take(sampler.draw(ctx, 1, 0, labels, cond, out)) == FM_OK);
 }
 
@@ -138,7 +141,8 @@ static void test_errors(fm::ctx &ctx) {
   CHECK(says(e, FM_E_IO, "no such file") && ctx.message() == std::string(e.what()));
   auto bad = fm::init<fm_ctx_options>();
   bad.n_threads = 1000;
-  CHECK(says(error_of([&] { return fm::ctx::create(&bad); }), FM_E_INVALID, "FM_E_INVALID")); // no context, no text
+  CHECK(says(error_of([&] { return fm::ctx::create(&bad); }), FM_E_INVALID,
+             "FM_E_INVALID")); // no context, no text
   CHECK(says(error_of([&] { return fm::path::create_named(ctx, "crooked"); }), FM_E_UNSUPPORTED, "crooked"));
   // A passed deadline is no error.
   auto hurry = fm::init<fm_sampler_options>();
@@ -190,8 +194,8 @@ struct linear_net {
 };
 
 static fm::net custom_net(fm_ctx *ctx, linear_net *net) {
-  return take(fm::make<fm::net>(ctx, fm_net_create_custom, size_t(2), nullptr, size_t(0), size_t(0), size_t(1),
-                                fm::method<&linear_net::forward>, fm::method<&linear_net::vjp>,
+  return take(fm::make<fm::net>(ctx, fm_net_create_custom, size_t(2), nullptr, size_t(0), size_t(0),
+                                size_t(1), fm::method<&linear_net::forward>, fm::method<&linear_net::vjp>,
                                 fm::method<&linear_net::init>, net));
 }
 

@@ -89,8 +89,7 @@ static void *draw_part(void *argument) {
   part *p = argument;
   fm_ctx *ctx = NULL;
   p->status = fm_ctx_create(NULL, &ctx);
-  if (p->status == FM_OK)
-    p->status = fm_sample(ctx, p->model, 42, p->first_row, NULL, NULL, p->n, p->out);
+  if (p->status == FM_OK) p->status = fm_sample(ctx, p->model, 42, p->first_row, NULL, NULL, p->n, p->out);
   (void)failed(p->status, ctx, "fm_sample in a thread");
   fm_ctx_destroy(ctx);
   return NULL;
@@ -124,7 +123,8 @@ static int run(fm_ctx *ctx, fm_data *data, float *rows, const char *file) {
 
   fm_status status = train(ctx, data, 20, &so_far);
   printf("cancelled: %s: %s\n", fm_status_name(status), fm_ctx_message(ctx));
-  if (!expected(status == FM_E_CALLBACK && fm_model_train_steps(so_far) == 20, "an end after 20 steps")) goto end;
+  if (!expected(status == FM_E_CALLBACK && fm_model_train_steps(so_far) == 20, "an end after 20 steps"))
+    goto end;
 
   rows[3] = NAN;
   fm_data *bad = NULL;
@@ -146,7 +146,8 @@ int main(int argc, char **argv) {
   make_ring(rows);
   if (fm_ctx_create(NULL, &ctx) != FM_OK) return 1;
   fm_status status = fm_data_create(ctx, rows, NULL, NULL, NULL, NULL, N, DIM, 0, 0, NULL, &data);
-  int ok = !failed(status, ctx, "fm_data_create") && run(ctx, data, rows, argc > 1 ? argv[1] : "ring.safetensors");
+  int ok =
+      !failed(status, ctx, "fm_data_create") && run(ctx, data, rows, argc > 1 ? argv[1] : "ring.safetensors");
   fm_data_destroy(data);
   fm_ctx_destroy(ctx);
   return !ok;

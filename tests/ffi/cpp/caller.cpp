@@ -47,9 +47,10 @@ static fm::trainer make_trainer(fm_ctx *ctx, const fm_data *data, const fm_train
   shape.width = 32;
   shape.depth = 2;
   // What flowmatch.hpp has no member for is made by the function of the C header.
-  auto normaliser = fm::make<fm::normaliser>(ctx, fm_normaliser_fit_data, FM_NORMALISE_COLUMNS, data, FM_DATA_X1);
-  return fm::trainer::create(ctx, fm::net::create(ctx, dim, {}, 0, &shape), nullptr, nullptr, normaliser, nullptr,
-                             fm::optimizer::create(ctx, &steps), {}, &options);
+  auto normaliser =
+      fm::make<fm::normaliser>(ctx, fm_normaliser_fit_data, FM_NORMALISE_COLUMNS, data, FM_DATA_X1);
+  return fm::trainer::create(ctx, fm::net::create(ctx, dim, {}, 0, &shape), nullptr, nullptr, normaliser,
+                             nullptr, fm::optimizer::create(ctx, &steps), {}, &options);
 }
 
 static fm::model train(fm_ctx *ctx, const fm_data *data) {
@@ -67,7 +68,8 @@ static std::vector<float> draw_by_two(const fm::model &model) {
   const auto half = [&](size_t i) {
     try {
       fm::ctx ctx = fm::ctx::create();
-      fm::sample(ctx, model, 42, i * n / 2, {}, {}, fm::view<float>(out.data() + i * n / 2 * dim, n / 2 * dim));
+      fm::sample(ctx, model, 42, i * n / 2, {}, {},
+                 fm::view<float>(out.data() + i * n / 2 * dim, n / 2 * dim));
     } catch (...) {
       thrown[i] = std::current_exception();
     }
