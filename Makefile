@@ -4,6 +4,7 @@
 #   make               the libraries and the flowmatch program, in build/
 #   make demo          train on the digits and draw them: build/demo/digits.png
 #   make check         the tests (under three minutes)
+#   make abi-check     whether the binary interface is still the committed one (docs/abi.md)
 #   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
 #   make bench         speed against the sgemm floor
 #   make docs          the API page, from the headers: build/docs/html/index.html
@@ -35,7 +36,7 @@ SOVERSION := 0
 
 # What the numerics rely on: no contraction behind our back, and never -ffast-math.
 FM_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc -fPIC -fvisibility=hidden -pthread \
-  -fno-math-errno -fno-trapping-math -ffp-contract=off \
+  -fno-math-errno -fno-trapping-math -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. \
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ifeq ($(WERROR),1)
 FM_CFLAGS += -Werror
@@ -57,13 +58,14 @@ else
 $(error BLAS must be openblas, blis or none, not '$(BLAS)')
 endif
 
-LIB_SOURCES := $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c))
-CLI_SOURCES := $(wildcard src/cli/*.c)
+LIB_SOURCES := $(sort $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c)))
+CLI_SOURCES := $(sort $(wildcard src/cli/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 
 STATIC := $(BUILD)/libflowmatch.a
 SHARED := $(BUILD)/libflowmatch.so.$(VERSION)
+SYMBOLS := src/api/symbols.map
 PROGRAM := $(BUILD)/flowmatch
 PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng zlib)
 PNG_LIBS = $(shell $(PKG_CONFIG) --libs libpng zlib)
@@ -95,10 +97,10 @@ $(STATIC): $(LIB_OBJECTS)
 	$(Q)rm -f $@
 	$(Q)$(AR) qcsD $@ $^
 
-$(SHARED): $(LIB_OBJECTS)
+$(SHARED): $(LIB_OBJECTS) $(SYMBOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
-	  -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(LIBS)
+	  -Wl,--version-script=$(SYMBOLS),--no-undefined-version -Wl,--as-needed -o $@ $(LIB_OBJECTS) $(BLAS_LIBS) $(LIBS)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
 
