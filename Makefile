@@ -196,6 +196,6 @@ uninstall:
 
 .PHONY: format clean
 format:
-	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
+	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]' ! -path 'tests/abi/old/*')
 clean:
 	rm -rf $(BUILD)
