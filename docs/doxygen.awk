@@ -26,7 +26,7 @@ function prose(text,   out, word, open) {
     text = substr(text, RSTART + RLENGTH)
     if (word == "`") {
       out = out ((open = !open) ? "<code>" : "</code>")
-    } else if (word ~ /^FM_(SHARED|BUILD)$|_$/ || text ~ /^(\.\.\.|\*)/) {
+    } else if (word ~ /^FM_(SHARED|STATIC|BUILD)$|_$/ || text ~ /^(\.\.\.|\*)/) {
       out = out word # a family of names, or not ours to define
     } else {
       out = out "@ref " word " \"" word "\""

@@ -80,5 +80,47 @@ covered "structs" SIZE $(sed -n 's/^\(typedef \)\{0,1\}struct \(fm_[a-z0-9_]*\) 
 # shellcheck disable=SC2046
 covered "constants" VALUE $(sed -n '/FM_VERSION/d; s/^#define \(FM_[A-Z0-9_]*\) [(0-9].*/\1/p' include/*.h)
 
+# Every field has its row, in order: fields of the headers and rows of layout.h as lines "struct field".
+sed 's|/\*.*\*/||; s|/\*.*||; /^ *[^ ].*\*\/$/d' include/*.h | awk '
+  /^(typedef )?struct fm_[a-z0-9_]* \{$/ { type = $(NF - 1); next }
+  /^}/ { type = "" }
+  type != "" && /;/ {
+    if (match($0, /\(\*[a-z0-9_]+\)/)) { print type, substr($0, RSTART + 2, RLENGTH - 3); next }
+    sub(/;.*/, "")
+    n = split($0, names, ",")
+    for (i = 1; i <= n; i++) {
+      sub(/\[[0-9]+\].*/, "", names[i])
+      sub(/.*[ *]/, "", names[i])
+      print type, names[i]
+    }
+  }' >"$dir/fields"
+sed -n 's/^FIELD(\(fm_[a-z0-9_]*\), \([a-z0-9_]*\), .*/\1 \2/p' tests/abi/layout.h >"$dir/rows"
+sort "$dir/fields" >"$dir/fields.sorted"
+sort "$dir/rows" | diff "$dir/fields.sorted" - >"$dir/said"
+if [ -s "$dir/fields" ] && [ ! -s "$dir/said" ]; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAILED: fields of the headers (<) and rows FIELD of tests/abi/layout.h (>):"
+  cat "$dir/said"
+fi
+
+# No padding between fields, and only pointers are narrower where pointers are: with the rows for 64 bits this says
+# where every field is on 32 bits.
+{
+  echo '#include "layout.h"'
+  sed -n 's/^FIELD(\(.*\))$/\1/p' tests/abi/layout.h | awk -F ', ' '{
+    from = $1 == type ? "offsetof(" type ", " field ") + sizeof(((" type " *)0)->" field ")" : "0"
+    type = $1
+    field = $2
+    printf "HOLDS(offsetof(%s, %s) == %s);\n", type, field, from
+    size = "sizeof(((" type " *)0)->" field ")"
+    printf "HOLDS(%s == %d || (%d == 8 && %s == sizeof(void *)));\n", size, $4 - $3, $4 - $3, size
+  }'
+} >"$dir/packed.c"
+for cc in $(present "${CC:-cc}" arm-linux-gnueabihf-gcc aarch64-linux-gnu-gcc); do
+  compiles "$cc" -std=c11 -Itests/abi "$dir/packed.c"
+done
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -40,7 +40,13 @@ empty "declared, but in no test of bad arguments (tests/abi/bad_args_list.h)" "$
 comm -13 "$dir/declared" "$dir/covered" >"$dir/out"
 empty "tested, but not declared in include/*.h" "$dir/out"
 
-nm -D --defined-only "$shared" | awk '{ print $NF }' | sort >"$dir/exported"
+# src/api/symbols.map is the list of what is exported; its blocks have names, which are symbols too.
+sed -n 's/^ *\(fm_[a-z0-9_]*\);$/\1/p' src/api/symbols.map | sort >"$dir/listed"
+comm -13 "$dir/declared" "$dir/listed" >"$dir/out"
+empty "in src/api/symbols.map, but not declared in include/*.h" "$dir/out"
+comm -23 "$dir/declared" "$dir/listed" >"$dir/out"
+empty "declared, but not in src/api/symbols.map" "$dir/out"
+nm -D --defined-only "$shared" | awk '$2 != "A" { sub(/@.*/, "", $NF); print $NF }' | sort >"$dir/exported"
 comm -13 "$dir/declared" "$dir/exported" >"$dir/out"
 empty "exported, but not declared in include/*.h" "$dir/out"
 comm -23 "$dir/declared" "$dir/exported" >"$dir/out"
