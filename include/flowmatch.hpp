@@ -2,11 +2,11 @@
  * flowmatch.hpp - flowmatch.h in C++17: handles that destroy themselves, views, exceptions or results
  * SPDX-License-Identifier: MIT
  *
- * No second API: fm_noun_verb(ctx, noun, ...) is noun.verb(ctx, ...) with the same arguments in the same order,
- * and flowmatch.h says what they mean. What differs:
+ * No second API: fm_noun_verb(ctx, noun, ...) is noun.verb(ctx, ...) with the same arguments in the same
+ * order, and flowmatch.h says what they mean. What differs:
  *
- * Handles     fm::model owns an fm_model: moved, not copied, destroyed at the end of its scope. It converts to
- *             fm_model *, so every function of the C header takes it.
+ * Handles     fm::model owns an fm_model: moved, not copied, destroyed at the end of its scope. It converts
+ *             to fm_model *, so every function of the C header takes it.
  * Outputs     A single output is returned; arrays are written to views of the caller's memory.
  * Row arrays  are views: a vector, array, span, or pointer and size; {} is absent; _f64 twins are overloads.
  *             Counts follow from them (n = size / dim), and views that don't fit together are FM_E_INVALID.
@@ -14,9 +14,9 @@
  *             -fno-exceptions, every function returns an fm::result<T> instead. FM_DEADLINE is no error, but
  *             returned.
  * Callbacks   are any callables with the C callback's arguments but `user`. They return int32_t as in C, or
- *             nothing. Those that a handle keeps are held in an fm::callback that outlives it. An exception in
- *             a callback ends the call, which throws it on; one on another thread (nets, priors and paths under
- *             n_threads > 1) can't be carried over, and the call fails with FM_E_CALLBACK.
+ *             nothing. Those that a handle keeps are held in an fm::callback that outlives it. An exception
+ *             in a callback ends the call, which throws it on; one on another thread (nets, priors and paths
+ *             under n_threads > 1) can't be carried over, and the call fails with FM_E_CALLBACK.
  * The rest    fm::call(ctx, fm_noun_verb, ...) calls any function of the C header that returns a status, and
  *             fm::make<fm::noun>(ctx, fm_noun_create, ...) any that creates, with these errors and callbacks.
  */
@@ -40,7 +40,7 @@
 
 namespace fm {
 #ifdef FLOWMATCH_NO_EXCEPTIONS
-inline namespace results { // names of their own: files of one program may choose differently
+inline namespace results { // so that files of one program may choose differently
 #else
 inline namespace exceptions {
 #endif
@@ -159,7 +159,7 @@ private:
   F f_;
 };
 
-// A member function as a C callback whose `user` is the object, for those that share one `user`:
+// A member function as a C callback whose `user` is the object, where several share one `user`:
 //   fm::make<fm::net>(ctx, fm_net_create_custom, ..., fm::method<&my_net::forward>, ..., &my_net)
 template <auto m> struct method_type {
   template <class... A> operator c_function<A...>() const noexcept {
@@ -270,10 +270,7 @@ public:
   operator T *() const noexcept { return p_; }
   T *get() const noexcept { return p_; }
   T *release() noexcept { return std::exchange(p_, nullptr); }
-  T **put() noexcept { // for an output argument of the C header
-    destroy(std::exchange(p_, nullptr));
-    return &p_;
-  }
+  T **put() noexcept { return destroy(std::exchange(p_, nullptr)), &p_; } // for an output argument of C
 
 private:
   T *p_ = nullptr;

@@ -1,7 +1,7 @@
 # The tests. `make check` builds and runs them all and ends with "N passed, N failed".
 #
 #   make check                       everything below but the variants, in under three minutes on two cores
-#   make check-ffi                   callers in C, C++, Rust, Go and Fortran against an installed copy, each by its tools
+#   make check-ffi                   callers in C, C++, Rust, Go, Fortran of an installed copy, by their own tools
 #   make abi-check                   the binary interface is the committed one; abi-baseline commits to another
 #   make check-abi                   that, planted breaks of it, and two builds with the same bytes
 #   make check-double                derivatives and reference numbers in a build with double inside
@@ -82,7 +82,8 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
 # FFI_ALL=1: a missing tool is a failure.
-ffi = FFI_ALL=$(FFI_ALL) CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
+ffi = FFI_ALL=$(FFI_ALL) CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" \
+  sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_hpp,$(ffi) hpp-all) $(call test,ffi_rust,$(ffi) rust) $(call test,ffi_go,$(ffi) go) \
   $(call test,ffi_cmake,$(ffi) c-cmake c++-cmake) $(call test,ffi_rest,$(ffi) c c-static c++ fortran)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
@@ -196,7 +197,8 @@ check-all:
 	+@rm -f $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); \
 	  for target in check check-abi check-ffi $(VARIANTS); do \
 	    echo "== $$target"; $(MAKE) --no-print-directory $$target || echo "== $$target failed"; done; \
-	  for total in $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
+	  for total in $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total \
+	      $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
 	    cat $$total 2>/dev/null || echo "0 passed, 1 failed"; done | \
 	  awk '{ passed += $$1; failed += $$3 } END { print passed " passed, " failed " failed"; exit failed > 0 }'
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Programs that embed the library, each built from its own folder against an installed copy by its language's own
-# tool, without a network, and run.
+# Programs that embed the library, each built from its own folder against an installed copy by its language's
+# own tool, without a network, and run.
 #
 #   CC=cc CXX=c++ sh tests/ffi/ffi.sh PREFIX WORK CALLER...
 #
@@ -12,7 +12,8 @@
 #   rust go                       cargo and go, every one on the PATH
 #   fortran
 #
-# The last line is "N passed, N failed". A caller whose tool is missing says SKIPPED; with FFI_ALL=1 it has failed.
+# The last line is "N passed, N failed". A caller whose tool is missing says SKIPPED; with FFI_ALL=1 it has
+# failed.
 set -u
 prefix=$1 work=$2
 shift 2
@@ -32,7 +33,7 @@ flags() { $pkg_config "$@" libflowmatch; }
 # The static library, and what it needs in its turn.
 static_flags() { flags --static --cflags --libs | sed 's/-lflowmatch/-l:libflowmatch.a/'; }
 
-# ---- steps ---------------------------------------------------------------------------------------------------
+# ---- steps -------------------------------------------------------------------------------------------------
 
 # step NAME WHAT COMMAND...: counts, and shows what a failed command said.
 step() {
@@ -82,7 +83,7 @@ on_path() {
   done | awk '!seen[$1]++ { print $2 }'
 }
 
-# ---- C, C++, Fortran -----------------------------------------------------------------------------------------
+# ---- C, C++, Fortran ---------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2046,SC2086
 compile() {
@@ -92,8 +93,8 @@ compile() {
   c++) $cxx -std=c++17 -O1 $warnings cpp/caller.cpp -o "$work/c++" $(flags --cflags --libs) -pthread ;;
   fortran)
     # Modules are written to the present folder.
-    (cd "$work" && gfortran -std=f2008 -O1 -Wall -Wextra -Wconversion -Werror -fopenmp "$here/fortran/flowmatch.f90" \
-      "$here/fortran/caller.f90" -o fortran $(flags --libs))
+    (cd "$work" && gfortran -std=f2008 -O1 -Wall -Wextra -Wconversion -Werror -fopenmp \
+      "$here/fortran/flowmatch.f90" "$here/fortran/caller.f90" -o fortran $(flags --libs))
     ;;
   esac
 }
@@ -107,7 +108,8 @@ cmake_build() { # NAME FOLDER
 # hpp COMPILER FLAGS...: builds and runs the tests of flowmatch.hpp.
 # shellcheck disable=SC2046,SC2086
 hpp() {
-  "$@" -O0 $warnings -Wshadow ../abi/hpp_test.cpp -o "$work/hpp" $(flags --cflags --libs) -pthread && "$work/hpp"
+  "$@" -O0 $warnings -Wshadow ../abi/hpp_test.cpp -o "$work/hpp" $(flags --cflags --libs) -pthread &&
+    "$work/hpp"
 }
 
 # shellcheck disable=SC2086
@@ -124,13 +126,14 @@ hpp_all() {
   done <"$work/hpp-compilers"
 }
 
-# ---- Rust and Go ---------------------------------------------------------------------------------------------
+# ---- Rust and Go -------------------------------------------------------------------------------------------
 
 # The crates with their tests (the C compiler holds the declarations against the header), and the program.
 rust() { # NUMBER CARGO
   (
     cd rust || exit 1
-    export CARGO_TARGET_DIR="$work/rust.$1" CARGO_HOME="$work/cargo-home" RUSTFLAGS="-D warnings" CC="$cc" PKG_CONFIG="$pkg_config"
+    export CARGO_TARGET_DIR="$work/rust.$1" CARGO_HOME="$work/cargo-home" RUSTFLAGS="-D warnings"
+    export CC="$cc" PKG_CONFIG="$pkg_config"
     # The compiler beside this cargo.
     folder=$(dirname "$2")
     [ ! -x "$folder/rustc" ] || export RUSTC="$folder/rustc"
@@ -139,12 +142,13 @@ rust() { # NUMBER CARGO
   ) && run "rust.$1" "$work/rust.$1/debug/examples/caller" shared
 }
 
-# With the strictest check of pointers that are passed to C: part of the run until Go 1.20, of the build from 1.21 on.
+# With the strictest check of pointers that are passed to C: part of the run until Go 1.20, of the build from
+# 1.21 on.
 go_caller() { # NUMBER GO
   (
     cd go || exit 1
-    export GOCACHE="$work/go-cache" GOPATH="$work/go-path" GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=1
-    export CC="$cc" PKG_CONFIG="$pkg_config"
+    export GOCACHE="$work/go-cache" GOPATH="$work/go-path" GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local
+    export CGO_ENABLED=1 CC="$cc" PKG_CONFIG="$pkg_config"
     case $("$2" env GOVERSION) in
     go1.19* | go1.20*) ;;
     *) export GOEXPERIMENT=cgocheck2 ;;
@@ -164,11 +168,12 @@ every() {
   done <"$work/$1-tools"
 }
 
-# ---- all of them ---------------------------------------------------------------------------------------------
+# ---- all of them -------------------------------------------------------------------------------------------
 
 compiled() { compile "$1" && run "$1" "$work/$1" "$2"; }
 by_cmake() { # NAME FOLDER
-  cmake_build "$1" "$2" && run "$1" "$work/$1.build/caller" shared && run "$1" "$work/$1.build/caller_static" static
+  cmake_build "$1" "$2" && run "$1" "$work/$1.build/caller" shared &&
+    run "$1" "$work/$1.build/caller_static" static
 }
 
 for caller in "$@"; do

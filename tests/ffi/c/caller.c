@@ -1,5 +1,5 @@
-/* caller.c - a program in C that embeds the library: learns the points of a ring, saves and loads the model, draws
-   from two threads that share it, cancels a training from a callback, and reads the text of an error.
+/* caller.c - a program in C that embeds the library: learns the points of a ring, saves and loads the model,
+   draws from two threads that share it, cancels a training from a callback, and reads the text of an error.
 
      cc caller.c -o caller $(pkg-config --cflags --libs libflowmatch) -lm -pthread
      ./caller ring.safetensors */
@@ -12,7 +12,7 @@
 
 enum { N = 512, DIM = 2 }; /* rows, columns */
 
-/* Says what failed. A status is 0 or negative; the text is the context's, so it is read before the next call. */
+/* Says what failed. The text is the context's, so it is read before the next call on it. */
 static int failed(fm_status status, const fm_ctx *ctx, const char *what) {
   if (status == FM_OK) return 0;
   fprintf(stderr, "%s: %s: %s\n", what, fm_status_name(status), fm_ctx_message(ctx));
@@ -24,7 +24,7 @@ static int expected(int holds, const char *what) {
   return holds;
 }
 
-/* ---- training -------------------------------------------------------------------------------------------- */
+/* ---- training ------------------------------------------------------------------------------------------ */
 
 /* A ring of radius 1 around (10, 0). */
 static void make_ring(float *rows) {
@@ -74,7 +74,7 @@ static int is_ring(const float *rows) {
   return centre > 9.8 && centre < 10.2 && radius > 0.8 && radius < 1.2;
 }
 
-/* ---- drawing from several threads ------------------------------------------------------------------------ */
+/* ---- drawing from several threads ---------------------------------------------------------------------- */
 
 typedef struct {
   const fm_model *model; /* immutable: any number of threads may use it at once */
@@ -105,7 +105,7 @@ static int draw_by_two(const fm_model *model, float *out) {
   return parts[0].status == FM_OK && parts[1].status == FM_OK;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------------------- */
 
 static int run(fm_ctx *ctx, fm_data *data, float *rows, const char *file) {
   static float by_one[N * DIM], by_two[N * DIM];

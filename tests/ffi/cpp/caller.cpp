@@ -1,5 +1,6 @@
-// caller.cpp - a program in C++17 that embeds the library: learns the points of a ring, saves and loads the model,
-// draws from two threads that share it, cancels a training from a lambda, and reads the text of an error.
+// caller.cpp - a program in C++17 that embeds the library: learns the points of a ring, saves and loads the
+// model, draws from two threads that share it, cancels a training from a lambda, and reads the text of an
+// error.
 //
 //   c++ -std=c++17 caller.cpp -o caller $(pkg-config --cflags --libs libflowmatch) -pthread
 //   ./caller ring.safetensors

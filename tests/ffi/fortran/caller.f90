@@ -1,5 +1,6 @@
-! caller.f90 - a program in Fortran that embeds the library: learns the points of a ring, saves and loads the model,
-! draws from two threads that share it, cancels a training from a callback, and reads the text of an error.
+! caller.f90 - a program in Fortran that embeds the library: learns the points of a ring, saves and loads the
+! model, draws from two threads that share it, cancels a training from a callback, and reads the text of an
+! error.
 !
 !   gfortran -fopenmp flowmatch.f90 caller.f90 -o caller $(pkg-config --libs libflowmatch)
 !   ./caller ring.safetensors
@@ -57,7 +58,7 @@ program caller
   status = make_data(bad)
   print '(2a)', 'refused: ', fm_text(status, ctx)
   call expect(status == FM_E_NONFINITE .and. .not. c_associated(bad), 'FM_E_NONFINITE')
-  call expect(index(fm_text(status, ctx), 'row 1, column 1') > 0, 'a text that names the cell, counted from 0')
+  call expect(index(fm_text(status, ctx), 'row 1, column 1') > 0, 'a text that names the cell, from 0')
 
   call fm_ctx_destroy(ctx) ! in any order
   call fm_data_destroy(data)
@@ -110,7 +111,8 @@ contains
     call fm_optimizer_destroy(optimizer)
   end function
 
-  ! The model is immutable and shared; a context belongs to one thread at a time, so each thread makes its own.
+  ! The model is immutable and shared; a context belongs to one thread at a time, so each thread makes its
+  ! own.
   subroutine draw_by_two(out)
     real(c_float), intent(out) :: out(dim, n)
     type(c_ptr) :: mine
@@ -121,8 +123,8 @@ contains
     do half = 1, 2
       answers(half) = fm_ctx_create(c_null_ptr, mine)
       if (answers(half) == FM_OK) &
-        answers(half) = fm_sample(mine, model, 42_c_int64_t, (half - 1) * n / 2, c_null_ptr, c_null_ptr, n / 2, &
-                                  out(:, (half - 1) * n / 2 + 1))
+        answers(half) = fm_sample(mine, model, 42_c_int64_t, (half - 1) * n / 2, c_null_ptr, c_null_ptr, &
+                                  n / 2, out(:, (half - 1) * n / 2 + 1))
       call fm_ctx_destroy(mine)
     end do
     !$omp end parallel do

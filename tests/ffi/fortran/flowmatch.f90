@@ -1,7 +1,8 @@
 ! flowmatch.f90 - part of flowmatch.h as a Fortran module by iso_c_binding, to start from
 !
-! A handle is a type(c_ptr). Arrays are Fortran's own, column-major: x(dim, n) here is float [n][dim] there. Options
-! structs are derived types whose default values are the library's defaults; names are those of the header.
+! A handle is a type(c_ptr). Arrays are Fortran's own, column-major: x(dim, n) here is float [n][dim] there.
+! Options structs are derived types whose default values are the library's defaults; names are those of the
+! header.
 module flowmatch
   use, intrinsic :: iso_c_binding
   implicit none
@@ -11,7 +12,8 @@ module flowmatch
 
   type, bind(c) :: fm_net_options
     integer(c_int64_t) :: struct_size = 40
-    integer(c_int32_t) :: kind = 0, activation = 0, width = 0, depth = 0, time_features = 0, class_features = 0
+    integer(c_int32_t) :: kind = 0, activation = 0, width = 0, depth = 0, time_features = 0, &
+                          class_features = 0
     real(c_double) :: dropout = 0
   end type
 
@@ -25,7 +27,8 @@ module flowmatch
     integer(c_int64_t) :: plateau_patience = 0
   end type
 
-  ! The fields up to the last one that is needed: the struct says its size, and what is beyond has its default.
+  ! The fields up to the last one that is needed: the struct says its size, and what is beyond has its
+  ! default.
   type, bind(c) :: fm_trainer_options
     integer(c_int64_t) :: struct_size = 72
     integer(c_int64_t) :: seed = 0, batch = 0, publish_every = 0, n_snapshots = 0
@@ -66,8 +69,8 @@ module flowmatch
     end function
 
     ! x0, labels, cond, weights, options: c_null_ptr, or c_loc of an array or struct.
-    function fm_data_create(ctx, x1, x0, labels, cond, weights, n, dim, n_class_columns, cond_dim, options, data) &
-        bind(c) result(status)
+    function fm_data_create(ctx, x1, x0, labels, cond, weights, n, dim, n_class_columns, cond_dim, options, &
+                            data) bind(c) result(status)
       import :: c_ptr, c_size_t, c_float, c_int32_t
       type(c_ptr), value :: ctx, x0, labels, cond, weights, options
       integer(c_size_t), value :: n, dim, n_class_columns, cond_dim

@@ -1,5 +1,6 @@
-// A program in Go that embeds the library: learns the points of a ring, saves and loads the model, draws from two
-// goroutines that share it, cancels trainings from a callback and by a context, and reads the texts of errors.
+// A program in Go that embeds the library: learns the points of a ring, saves and loads the model, draws from
+// two goroutines that share it, cancels trainings from a callback and by a context, and reads the texts of
+// errors.
 //
 //	go build -o caller . && ./caller ring.safetensors
 package main
@@ -86,7 +87,7 @@ func cancel(data *flowmatch.Data) {
 	}
 	_, err := flowmatch.Fit(background, data, watched)
 	fmt.Println("cancelled:", err)
-	expect(errors.Is(err, enough) && last == 20, "the callback's error after 20 steps, found %v after %d", err, last)
+	expect(errors.Is(err, enough) && last == 20, "an end after 20 steps, found %v after %d", err, last)
 
 	// By a context, in a training that has no end of its own and no callback.
 	endless := options
@@ -103,7 +104,8 @@ func cancel(data *flowmatch.Data) {
 	flowmatch.Fit(background, data, watched)
 }
 
-// readErrors has many goroutines fail at once, each in its own way, while Go moves them from thread to thread.
+// readErrors has many goroutines fail at once, each in its own way, while Go moves them from thread to
+// thread.
 func readErrors() {
 	var all sync.WaitGroup
 	for g := 0; g < 16; g++ {

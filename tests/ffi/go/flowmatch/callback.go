@@ -22,7 +22,8 @@ type watcher struct {
 	panicked any
 }
 
-// flowmatchProgress is the C callback. Nothing may unwind through C: a panic is kept, and goes on after the call.
+// flowmatchProgress is the C callback. Nothing may unwind through C: a panic is kept, and goes on after the
+// call.
 //
 //export flowmatchProgress
 func flowmatchProgress(user unsafe.Pointer, progress *C.const_progress) (answer C.int32_t) {

@@ -1,15 +1,15 @@
-// Package flowmatch trains and samples Conditional Flow Matching models: a layer over part of flowmatch.h, to start
-// from.
+// Package flowmatch trains and samples Conditional Flow Matching models: a layer over part of flowmatch.h, to
+// start from.
 //
-// Everything here may be used from any goroutine. A *Data and a *Model are immutable. Calls that take a while take a
-// context.Context and end with its error once it is done.
+// Everything here may be used from any goroutine. A *Data and a *Model are immutable. Calls that take a while
+// take a context.Context and end with its error once it is done.
 //
-// Threads: each call makes a C context of its own, which is small, and reads the error text from it. The text lives
-// in the C context, not in a thread, so it does not matter that Go may move the goroutine to another thread between
-// the call and the reading of the text, and there is no runtime.LockOSThread.
+// Threads: each call makes a C context of its own, which is small, and reads the error text from it. The text
+// lives in the C context, not in a thread, so it does not matter that Go may move the goroutine to another
+// thread between the call and the reading of the text, and there is no runtime.LockOSThread.
 //
-// Memory: what C keeps is C's. Options structs in Go memory hold no Go pointers (rows are arguments, and callbacks
-// get a cell of C memory with a cgo.Handle), as the rules of cgo demand.
+// Memory: what C keeps is C's. Options structs in Go memory hold no Go pointers (rows are arguments, and
+// callbacks get a cell of C memory with a cgo.Handle), as the rules of cgo demand.
 package flowmatch
 
 /*
@@ -137,7 +137,8 @@ func newModel(ctx context.Context, f func(c *C.fm_ctx, out **C.fm_model) C.fm_st
 type FitOptions struct {
 	Width, Depth uint32
 	Steps, Seed  uint64
-	// Progress is called after every step, on the goroutine of Fit. An error ends the training and is returned.
+	// Progress is called after every step, on the goroutine of Fit. An error ends the training and is
+	// returned.
 	Progress func(step uint64, loss float64) error
 }
 
@@ -201,8 +202,8 @@ func (m *Model) Save(file string) error {
 	return call(context.Background(), func(c *C.fm_ctx) C.fm_status { return C.fm_model_save(c, m.c, name) })
 }
 
-// Sample draws rows first to first+n of the endless table that seed names: the same bits however they are split
-// over calls and goroutines.
+// Sample draws rows first to first+n of the endless table that seed names: the same bits however they are
+// split over calls and goroutines.
 func (m *Model) Sample(ctx context.Context, seed, first uint64, n int) ([]float32, error) {
 	defer runtime.KeepAlive(m)
 	if n < 0 {

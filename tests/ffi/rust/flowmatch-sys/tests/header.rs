@@ -1,6 +1,6 @@
-//! Holds this crate against the header that is installed: a C program made of what the crate declares is compiled
-//! with it. Functions are declared once more, so that the compiler refuses another type; constants and layouts are
-//! printed and compared. CC is the compiler.
+//! Holds this crate against the header that is installed: a C program made of what the crate declares is
+//! compiled with it. Functions are declared once more, so that the compiler refuses another type; constants
+//! and layouts are printed and compared. CC is the compiler.
 use std::path::Path;
 use std::process::Command;
 

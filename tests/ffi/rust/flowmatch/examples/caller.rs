@@ -1,5 +1,5 @@
-//! A program in Rust that embeds the library: learns the points of a ring, saves and loads the model, draws from two
-//! threads that share it, cancels a training from a closure, and reads the text of an error.
+//! A program in Rust that embeds the library: learns the points of a ring, saves and loads the model, draws
+//! from two threads that share it, cancels a training from a closure, and reads the text of an error.
 //!
 //!     cargo run --offline --example caller ring.safetensors
 use flowmatch::{Context, Data, FitOptions, Model, Result, Sampler};

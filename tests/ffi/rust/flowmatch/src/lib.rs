@@ -4,7 +4,7 @@
 //!
 //! | type | `Send` | `Sync` | why |
 //! |---|---|---|---|
-//! | [`Context`] | yes | no | One thread at a time, any thread. Calls take `&mut Context`, so that two can't overlap. |
+//! | [`Context`] | yes | no | One thread at a time, any thread: calls take `&mut Context`. |
 //! | [`Stopper`] | yes | yes | `fm_ctx_stop` is safe from any thread; it keeps the context alive. |
 //! | [`Data`] | yes | yes | Copied at creation and immutable from then on. |
 //! | [`Model`] | yes | yes | Immutable; any number of contexts and threads may use one at once. |
@@ -27,8 +27,9 @@
 //! shared::<flowmatch::Sampler>();
 //! ```
 //!
-//! Handles are counted inside the library: each keeps alive what it was made from, and may be dropped in any order
-//! and on any thread. A panic in a callback does not cross the library: it ends the call, and goes on after it.
+//! Handles are counted inside the library: each keeps alive what it was made from, and may be dropped in any
+//! order and on any thread. A panic in a callback does not cross the library: it ends the call, and goes on
+//! after it.
 use flowmatch_sys as sys;
 use std::any::Any;
 use std::ffi::{c_void, CStr, CString};
@@ -37,8 +38,8 @@ use std::path::Path;
 use std::ptr::{null, null_mut, NonNull};
 use std::sync::Arc;
 
-/// Why a call failed: a constant of `flowmatch_sys`, and a text that names the argument, what was expected and
-/// what was found.
+/// Why a call failed: a constant of `flowmatch_sys`, and a text that names the argument, what was expected
+/// and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     pub status: sys::fm_status,
@@ -63,7 +64,7 @@ fn expect_size(name: &str, found: usize, expected: usize) -> Result<()> {
     (found == expected).then_some(()).ok_or_else(|| Error { status: sys::FM_E_INVALID, text: text() })
 }
 
-// ---- handles ------------------------------------------------------------------------------------------------
+// ---- handles ----------------------------------------------------------------------------------------------
 
 /// One count of a handle, given back on drop.
 struct Handle<T> {
@@ -121,7 +122,7 @@ impl Stopper {
     }
 }
 
-// ---- calls --------------------------------------------------------------------------------------------------
+// ---- calls ------------------------------------------------------------------------------------------------
 
 impl Context {
     pub fn new() -> Result<Context> {
