@@ -235,6 +235,11 @@ static void test_thrown_in_callbacks(fm::ctx &ctx) {
   }
   CHECK(caught);
   CHECK(take(solver.solve(ctx, still, 0, 1, y)) == FM_OK); // nothing is left behind
+  // An exception that ended a call of the C header is not thrown by a later one.
+  fm::callback raw(throws);
+  CHECK(fm_solver_solve(ctx, solver, raw, &raw, 0, 1, 1, y.data(), nullptr, nullptr, nullptr) ==
+        FM_E_CALLBACK);
+  CHECK(take(solver.solve(ctx, still, 0, 1, y)) == FM_OK);
   // A call within a callback: what it throws is caught there, and the outer call goes on.
   int inside = 0;
   (void)take(solver.solve(
