@@ -75,8 +75,13 @@ elif ! readelf -SW "$shared" | grep -q '\.debug_info'; then
 else
   # Any difference, an addition and one called harmless too. Both are dumps made in the same way: a baseline has no
   # places in files, and abidiff given a folder of headers takes types without one for private, and is silent.
+  # What is in a handle is nobody's business; with clang's debug information it is in the dump.
+  sed -n 's/^typedef struct \(fm_[a-z_]*\) \1;.*/\1/p' include/*.h | while read -r handle; do
+    grep -q "^struct $handle {" include/*.h || printf '[suppress_type]\n  type_kind = struct\n  name = %s\n' "$handle"
+  done >"$dir/handles"
   : >"$dir/out"
-  { dump >"$dir/dump" && abidiff --harmless --redundant $baseline "$dir/dump"; } >"$dir/said" 2>&1 || cp "$dir/said" "$dir/out"
+  { dump >"$dir/dump" && abidiff --harmless --redundant --suppr "$dir/handles" $baseline "$dir/dump"; } >"$dir/said" 2>&1 ||
+    cp "$dir/said" "$dir/out"
   empty "abidiff: the interface is not that of tests/abi/baseline.abi (make abi-baseline, CHANGELOG.md)" "$dir/out"
 fi
 
