@@ -23,9 +23,9 @@
 #ifndef FLOWMATCH_HPP
 #define FLOWMATCH_HPP
 
-#include "flowmatch.h"
-#include "flowmatch_parts.h"
+#include "flowmatch_parts.h" // and with it flowmatch.h
 
+#include <cstddef>
 #include <exception>
 #include <iterator>
 #include <stdexcept>
@@ -369,7 +369,9 @@ struct trainer : handle<fm_trainer, fm_trainer_destroy> {
                                  const fm_trainer_options *options = nullptr) {
     trainer made;
     made.row_ = detail::shape(net);
-    auto done = call(ctx, fm_trainer_create, net, path, prior, normaliser, cond_normaliser, optimizer,
+    detail::rows r("params", 0, 1);
+    r.fit("params", params.size(), net == nullptr ? 0 : fm_net_n_params(net));
+    auto done = call(ctx, r, fm_trainer_create, net, path, prior, normaliser, cond_normaliser, optimizer,
                      params.data(), options, made.put());
     return with(done, made);
   }

@@ -129,6 +129,10 @@ static void test_sizes(fm::ctx &ctx) {
   CHECK(says(error_of([&] { return trainer.step(ctx, rows, {}, few, cond); }), FM_E_INVALID,
              "labels: expected 4 entries, found 3"));
   CHECK(says(error_of([&] { return trainer.step(ctx, rows, odd); }), FM_E_INVALID, "x0: expected 8"));
+  const auto with_params = [&] {
+    return fm::trainer::create(ctx, small_net(ctx), nullptr, nullptr, nullptr, nullptr, nullptr, odd);
+  };
+  CHECK(says(error_of(with_params), FM_E_INVALID, "params: expected"));
   fm::sampler sampler = take(fm::sampler::create(ctx, take(trainer.model(ctx))));
   std::vector<float> out(8);
   CHECK(says(error_of([&] { return sampler.draw(ctx, 1, 0, labels, odd, out); }), FM_E_INVALID,
