@@ -4,12 +4,16 @@
 #   make               the libraries and the flowmatch program, in build/
 #   make demo          train on the digits and draw them: build/demo/digits.png
 #   make check         the tests (under three minutes)
+#   make abi-check     whether the binary interface is still the committed one (docs/abi.md)
 #   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
 #   make bench         speed against the sgemm floor
-#   make install       PREFIX=/usr/local, DESTDIR honoured
+#   make docs          the API page, from the headers: build/docs/html/index.html
+#   make install       PREFIX=/usr/local, DESTDIR honoured; install-lib, install-program, uninstall
+#   make dist          build/libflowmatch-VERSION.tar.gz; make deb: Debian packages
 #
-# Variables: CC, CXX, CFLAGS, LDFLAGS, BLAS=openblas|blis|none, BUILD=build, WERROR=1 (warnings are errors),
-#   V=1 (show commands).
+# Variables: CC, CXX, CFLAGS, LDFLAGS, BLAS=openblas|blis|none, PNG=libpng|none (pictures of the program),
+#   BUILD=build, WERROR=1 (warnings are errors), V=1 (show commands). docs/building.md has more: other machines,
+#   musl, Windows.
 
 CC ?= cc
 CXX ?= c++
@@ -24,6 +28,10 @@ DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 BUILD ?= build
 BLAS ?= openblas
+PNG ?= libpng
+# The machine that is built for, and whether it is Windows.
+TARGET := $(shell $(CC) -dumpmachine 2>/dev/null)
+WINDOWS := $(findstring mingw,$(TARGET))
 CFLAGS ?= -O3 -g
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-7s %s\n' $(1) $(2))
@@ -33,15 +41,16 @@ VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_
 SOVERSION := 0
 
 # What the numerics rely on: no contraction behind our back, and never -ffast-math.
-FM_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc -fPIC -fvisibility=hidden -pthread \
-  -fno-math-errno -fno-trapping-math -ffp-contract=off \
+FM_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc $(if $(WINDOWS),-DFM_BUILD,-fPIC -pthread) \
+  -fvisibility=hidden \
+  -fno-math-errno -fno-trapping-math -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. \
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ifeq ($(WERROR),1)
 FM_CFLAGS += -Werror
 endif
 FM_CFLAGS += $(SANITIZE) $(DEFINES)
 FM_LDFLAGS := $(SANITIZE)
-LIBS := -lm -pthread
+LIBS := -lm $(if $(WINDOWS),,-pthread)
 
 ifeq ($(BLAS),openblas)
 BLAS_CFLAGS := $(shell $(PKG_CONFIG) --cflags openblas) -DFMI_BLAS_OPENBLAS
@@ -56,23 +65,28 @@ else
 $(error BLAS must be openblas, blis or none, not '$(BLAS)')
 endif
 
-LIB_SOURCES := $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c))
-CLI_SOURCES := $(wildcard src/cli/*.c)
+LIB_SOURCES := $(sort $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c)))
+CLI_SOURCES := $(sort $(filter-out src/cli/$(if $(filter none,$(PNG)),png.c,png_none.c),$(wildcard src/cli/*.c)))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 
 STATIC := $(BUILD)/libflowmatch.a
-SHARED := $(BUILD)/libflowmatch.so.$(VERSION)
+SHARED := $(BUILD)/$(if $(WINDOWS),libflowmatch-$(SOVERSION).dll,libflowmatch.so.$(VERSION))
+SYMBOLS := src/api/symbols.map
 PROGRAM := $(BUILD)/flowmatch
-PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng zlib)
-PNG_LIBS = $(shell $(PKG_CONFIG) --libs libpng zlib)
+ifeq ($(PNG),libpng)
+PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng)
+PNG_LIBS = $(shell $(PKG_CONFIG) --libs libpng)
+else ifneq ($(PNG),none)
+$(error PNG must be libpng or none, not '$(PNG)')
+endif
 
 .PHONY: all lib
 all: lib $(PROGRAM) pages
 lib: $(STATIC) $(SHARED) $(BUILD)/libflowmatch.pc
 
 # One file per instruction set gets its own flags; the table of kernels picks at run time.
-$(BUILD)/src/%_avx2.o: ISA_CFLAGS := $(if $(filter x86_64 amd64,$(shell uname -m)),-mavx2 -mfma)
+$(BUILD)/src/%_avx2.o: ISA_CFLAGS := $(if $(filter x86_64-% amd64-%,$(TARGET)),-mavx2 -mfma)
 $(BUILD)/src/kern/%.o $(BUILD)/src/io/%.o $(BUILD)/src/core/%.o: FM_CFLAGS += $(BLAS_CFLAGS)
 $(BUILD)/src/cli/%.o: FM_CFLAGS += $(PNG_CFLAGS)
 
@@ -82,7 +96,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(FM_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
 
 # Objects depend on how they were compiled: another CC, CFLAGS or BLAS rebuilds.
-flags_now := $(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) $(BLAS) $(WERROR)
+flags_now := $(CC) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(DEFINES) $(BLAS) $(PNG) $(WERROR)
 $(BUILD)/flags: force
 	@mkdir -p $(@D)
 	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' > $@
@@ -94,18 +108,26 @@ $(STATIC): $(LIB_OBJECTS)
 	$(Q)rm -f $@
 	$(Q)$(AR) qcsD $@ $^
 
+ifdef WINDOWS
 $(SHARED): $(LIB_OBJECTS)
 	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -static-libgcc -Wl,--out-implib,$(BUILD)/libflowmatch.dll.a -o $@ $^ \
+	  $(BLAS_LIBS) $(LIBS)
+else
+$(SHARED): $(LIB_OBJECTS) $(SYMBOLS)
+	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
-	  -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(LIBS)
+	  -Wl,--version-script=$(SYMBOLS),--no-undefined-version -Wl,--as-needed -o $@ $(LIB_OBJECTS) $(BLAS_LIBS) $(LIBS)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
+endif
 
 $(PROGRAM): $(CLI_OBJECTS) $(STATIC)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(PNG_LIBS) $(LIBS)
 
-# The manual and what shells complete, from the program's own tables.
+# The manual and what shells complete, from the program's own tables. A program for another machine runs through
+# EMULATOR (qemu-aarch64 -L ROOT); where it can't run, the pages of the tarball are taken, or there are none.
 PAGES := $(BUILD)/pages
 .PHONY: pages
 pages: $(PAGES)/flowmatch.1 $(PAGES)/flowmatch.bash $(PAGES)/flowmatch.zsh $(PAGES)/flowmatch.fish
@@ -115,17 +137,14 @@ $(PAGES)/flowmatch.zsh: page := completion zsh
 $(PAGES)/flowmatch.fish: page := completion fish
 $(PAGES)/%: $(PROGRAM)
 	@mkdir -p $(@D)
-	$(Q)$(PROGRAM) $(page) > $@.new && mv $@.new $@
-
-# Made anew every time: PREFIX may differ between `make` and `make install`.
-$(BUILD)/libflowmatch.pc: libflowmatch.pc.in force
-	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	  -e 's|@VERSION@|$(VERSION)|' -e 's|@BLAS_LIBS@|$(BLAS_LIBS)|' $< > $@
+	$(Q)if $(EMULATOR) $(PROGRAM) --version >/dev/null 2>&1; then $(EMULATOR) $(PROGRAM) $(page) > $@.new && mv $@.new $@; \
+	elif [ -e docs/pages/$(@F) ]; then cp docs/pages/$(@F) $@; \
+	else rm -f $@; echo "  $(@F) isn't made: $(PROGRAM) is for another machine (set EMULATOR)"; fi
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d)
 include tests/tests.mk
 include bench/bench.mk
+include docs/packaging/packaging.mk
 
 # ---- dependencies ---------------------------------------------------------------------------------
 
@@ -158,32 +177,17 @@ $(BUILD)/docs/examples/%: $(BUILD)/docs/examples/%.o $(STATIC)
 demo: all $(EXAMPLES)
 	FLOWMATCH=$(PROGRAM) sh docs/examples/demo.sh $(BUILD)/demo
 
-# ---- install --------------------------------------------------------------------------------------
+# ---- the API page ---------------------------------------------------------------------------------
 
-INSTALLED_PAGES = $(MANDIR)/man1/flowmatch.1 $(DATADIR)/bash-completion/completions/flowmatch \
-  $(DATADIR)/zsh/site-functions/_flowmatch $(DATADIR)/fish/vendor_completions.d/flowmatch.fish
-.PHONY: install uninstall
-install: all
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR)
-	$(INSTALL) -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
-	$(INSTALL) -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
-	$(INSTALL) -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
-	ln -sf libflowmatch.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libflowmatch.so.$(SOVERSION)
-	ln -sf libflowmatch.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libflowmatch.so
-	$(INSTALL) -m 644 $(BUILD)/libflowmatch.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(dir $(INSTALLED_PAGES)))
-	$(INSTALL) -m 644 $(PAGES)/flowmatch.1 $(DESTDIR)$(MANDIR)/man1/flowmatch.1
-	$(INSTALL) -m 644 $(PAGES)/flowmatch.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/flowmatch
-	$(INSTALL) -m 644 $(PAGES)/flowmatch.zsh $(DESTDIR)$(DATADIR)/zsh/site-functions/_flowmatch
-	$(INSTALL) -m 644 $(PAGES)/flowmatch.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/flowmatch.fish
-uninstall:
-	rm -f $(DESTDIR)$(INCLUDEDIR)/flowmatch.h $(DESTDIR)$(LIBDIR)/libflowmatch.* \
-	  $(DESTDIR)$(LIBDIR)/pkgconfig/libflowmatch.pc $(DESTDIR)$(BINDIR)/flowmatch \
-	  $(addprefix $(DESTDIR),$(INSTALLED_PAGES))
+.PHONY: docs
+docs:
+	@command -v doxygen >/dev/null || { echo "make docs needs Doxygen (Debian: apt-get install doxygen)" >&2; exit 1; }
+	@mkdir -p $(BUILD)/docs
+	$(call say,DOXYGEN,$(BUILD)/docs/html/index.html)
+	$(Q)FLOWMATCH_VERSION=$(VERSION) FLOWMATCH_DOCS=$(BUILD)/docs doxygen docs/Doxyfile
 
 .PHONY: format clean
 format:
-	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
+	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]' ! -path 'tests/abi/old/*')
 clean:
 	rm -rf $(BUILD)

@@ -124,10 +124,11 @@ only_in() {
   ' "$dir/includes" >"$dir/out"
   empty "<$header> is for $* only"
 }
-only_in 'pthread\.h|sched\.h|threads\.h' src/core/pool.c
+only_in 'pthread\.h|sched\.h|threads\.h' src/core/os.h src/core/os.c
+only_in 'windows\.h' src/core/os_windows.c
 only_in 'stdlib\.h|malloc\.h|alloca\.h' src/core/memory.c
 only_in 'fcntl\.h|sys/.*|time\.h|errno\.h|dirent\.h' src/core/os.c
-only_in 'unistd\.h' src/core/os.c src/core/pool.c
+only_in 'unistd\.h' src/core/os.c
 only_in 'cblas\.h|blis\.h|blis/.*' src/kern/blas.c
 only_in 'Random123/.*' src/core/rng.c
 only_in 'jsmn\.h' src/io/json.c
@@ -154,7 +155,7 @@ calls_only_in() {
   empty "calls of $names are for $* only"
 }
 calls_only_in 'malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup|alloca' src/core/memory.c
-calls_only_in 'pthread_[a-z_]*|sched_yield' src/core/pool.c
+calls_only_in 'pthread_[a-z_]*|sched_yield' src/core/os.c
 calls_only_in 'cblas_[a-z]*|openblas_[a-z_]*|bli_[a-z_]*' src/kern/blas.c
 calls_only_in 'open|close|read|write|fsync|rename|unlink|fopen|fclose|fread|fwrite|clock_gettime|getenv' src/core/os.c
 calls_only_in 'printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|fputc|perror|sprintf|vsprintf|exit|_exit|abort|assert|signal|sigaction|setlocale|rand|srand|time' none

@@ -44,6 +44,8 @@ void canvas_text(canvas *c, int x, int y, const char *text, colour k);
 void canvas_text_upwards(canvas *c, int x, int y, const char *text, colour k);
 int canvas_text_width(const char *text);
 
+/* Finds out before the work whether a picture can be written to `file`. A failure is reported. */
+bool canvas_check(const char *file);
 /* Writes the picture as a .png. A failure is reported. */
 bool canvas_write(const canvas *c, const char *file);
 

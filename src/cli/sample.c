@@ -186,7 +186,7 @@ static int run(int argc, char **argv) {
   if (code < 0) code = check_options(&o);
   if (code >= 0) return code;
   cli_quiet = o.quiet;
-  if (!output_check(o.output)) return EXIT_FAILURE;
+  if (!(o.format == FORMAT_IS_PNG ? canvas_check : output_check)(o.output)) return EXIT_FAILURE;
   fm_ctx *ctx = cli_context(o.threads);
   if (!ctx) return EXIT_FAILURE;
   code = sample(ctx, &o);

@@ -258,7 +258,7 @@ static int check_options(const train_options *o, fm_net_options *net) {
 /* A folder that doesn't exist is better found before the training than after it. */
 static bool check_outputs(const train_options *o) {
   return output_check(o->model) && (!o->checkpoint || output_check(o->checkpoint)) &&
-         (!o->loss_curve || output_check(o->loss_curve));
+         (!o->loss_curve || canvas_check(o->loss_curve));
 }
 
 static bool is_picture(const table *t) {

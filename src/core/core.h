@@ -2,7 +2,7 @@
 #ifndef FMI_CORE_H
 #define FMI_CORE_H
 
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ typedef struct fmi_error {
 } fmi_error;
 
 /* Records status and text, and returns status. err may be NULL. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(_WIN32) /* whose printf is checked by other rules than C's */
 __attribute__((format(printf, 3, 4), cold))
 #endif
 fm_status

@@ -1,9 +1,12 @@
-/* os.c - clock and files on POSIX. Nothing here keeps state between calls, so any thread may call it. */
+/* os.c - clock, threads and files on POSIX. Nothing here keeps state between calls, so any thread may call it. */
 #define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit machines; no effect elsewhere */
 #include "core/os.h"
 
+#ifndef _WIN32
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,6 +24,37 @@ double fmi_os_seconds(void) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+/* ---- threads ------------------------------------------------------------------------------------ */
+
+void fmi_os_mutex_init(fmi_os_mutex *mutex) { pthread_mutex_init(mutex, NULL); }
+void fmi_os_mutex_destroy(fmi_os_mutex *mutex) { pthread_mutex_destroy(mutex); }
+void fmi_os_lock(fmi_os_mutex *mutex) { pthread_mutex_lock(mutex); }
+void fmi_os_unlock(fmi_os_mutex *mutex) { pthread_mutex_unlock(mutex); }
+
+void fmi_os_cond_init(fmi_os_cond *cond) { pthread_cond_init(cond, NULL); }
+void fmi_os_cond_destroy(fmi_os_cond *cond) { pthread_cond_destroy(cond); }
+void fmi_os_wait(fmi_os_cond *cond, fmi_os_mutex *mutex) { pthread_cond_wait(cond, mutex); }
+void fmi_os_wake_one(fmi_os_cond *cond) { pthread_cond_signal(cond); }
+void fmi_os_wake_all(fmi_os_cond *cond) { pthread_cond_broadcast(cond); }
+
+static void *run_thread(void *argument) {
+  fmi_os_thread *thread = argument;
+  thread->run(thread->arg);
+  return NULL;
+}
+
+bool fmi_os_thread_start(fmi_os_thread *thread, void (*run)(void *arg), void *arg) {
+  thread->run = run;
+  thread->arg = arg;
+  return pthread_create(&thread->id, NULL, run_thread, thread) == 0;
+}
+
+void fmi_os_thread_join(fmi_os_thread *thread) { pthread_join(thread->id, NULL); }
+void fmi_os_yield(void) { sched_yield(); }
+intptr_t fmi_os_process(void) { return getpid(); }
+
+/* ---- files -------------------------------------------------------------------------------------- */
 
 /* Says which operation failed on which file, and the system's reason. A long name is shown by its end, which
    tells files apart and leaves room for the reason. */
@@ -177,7 +211,7 @@ fm_status fmi_os_write_begin(fmi_os_writer *writer, const char *file, fmi_error 
 }
 
 void fmi_os_write_abort(fmi_os_writer *writer) {
-  if (writer->fd >= 0) close(writer->fd);
+  if (writer->fd >= 0) close((int)writer->fd);
   if (writer->temporary[0] != '\0') unlink(writer->temporary);
   writer->fd = -1;
   writer->temporary[0] = '\0';
@@ -191,7 +225,7 @@ static fm_status give_up(fmi_os_writer *writer, const char *operation, int code,
 
 fm_status fmi_os_write(fmi_os_writer *writer, const void *bytes, size_t n_bytes, fmi_error *err) {
   for (const char *at = bytes; n_bytes > 0;) {
-    ssize_t n = write(writer->fd, at, fmi_min(n_bytes, MAX_TRANSFER));
+    ssize_t n = write((int)writer->fd, at, fmi_min(n_bytes, MAX_TRANSFER));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return give_up(writer, "write", n < 0 ? errno : EIO, err);
     at += n;
@@ -218,9 +252,9 @@ static int open_folder(const fmi_os_writer *writer) {
 }
 
 fm_status fmi_os_write_commit(fmi_os_writer *writer, fmi_error *err) {
-  int code = sync_file(writer->fd);
+  int code = sync_file((int)writer->fd);
   if (code != 0) return give_up(writer, "write", code, err);
-  int closed = close(writer->fd);
+  int closed = close((int)writer->fd);
   writer->fd = -1; /* it is gone even where close failed */
   if (closed != 0 && errno != EINTR) return give_up(writer, "write", errno, err);
 
@@ -243,3 +277,5 @@ fm_status fmi_os_write_commit(fmi_os_writer *writer, fmi_error *err) {
     return io_error(err, "synchronise the folder of", writer->file, code);
   return FM_OK;
 }
+
+#endif

@@ -4,10 +4,6 @@
 
 #include "core/os.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
-
 #define SPIN_SECONDS 50e-6
 
 struct fmi_pool {
@@ -17,12 +13,12 @@ struct fmi_pool {
   int32_t (*run)(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg);
   void *run_user;
   /* own threads */
-  pthread_t *threads;
+  fmi_os_thread *threads;
   size_t n_started;
-  pid_t owner;
-  pthread_mutex_t mutex;
-  pthread_cond_t work_came;
-  pthread_cond_t work_done;
+  intptr_t owner;
+  fmi_os_mutex mutex;
+  fmi_os_cond work_came;
+  fmi_os_cond work_done;
   atomic_uint_fast64_t generation; /* counts bursts of work */
   atomic_bool quit;
   /* the present burst */
@@ -42,32 +38,32 @@ static void await_generation(fmi_pool *pool, uint64_t seen) {
   do {
     for (int i = 0; i < 64; i++)
       if (atomic_load(&pool->generation) != seen) return;
-    sched_yield(); /* more threads than cores must not starve the one that has the work */
+    fmi_os_yield(); /* more threads than cores must not starve the one that has the work */
   } while (fmi_os_seconds() < until);
-  pthread_mutex_lock(&pool->mutex);
-  while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->work_came, &pool->mutex);
-  pthread_mutex_unlock(&pool->mutex);
+  fmi_os_lock(&pool->mutex);
+  while (atomic_load(&pool->generation) == seen) fmi_os_wait(&pool->work_came, &pool->mutex);
+  fmi_os_unlock(&pool->mutex);
 }
 
-static void *worker(void *argument) {
+static void worker(void *argument) {
   fmi_pool *pool = argument;
   for (uint64_t seen = 0;; seen++) {
     await_generation(pool, seen);
-    if (atomic_load(&pool->quit)) return NULL;
+    if (atomic_load(&pool->quit)) return;
     take_tasks(pool);
     if (atomic_fetch_sub(&pool->busy, 1) == 1) {
-      pthread_mutex_lock(&pool->mutex);
-      pthread_cond_signal(&pool->work_done);
-      pthread_mutex_unlock(&pool->mutex);
+      fmi_os_lock(&pool->mutex);
+      fmi_os_wake_one(&pool->work_done);
+      fmi_os_unlock(&pool->mutex);
     }
   }
 }
 
 static void announce(fmi_pool *pool) {
-  pthread_mutex_lock(&pool->mutex);
+  fmi_os_lock(&pool->mutex);
   atomic_fetch_add(&pool->generation, 1);
-  pthread_cond_broadcast(&pool->work_came);
-  pthread_mutex_unlock(&pool->mutex);
+  fmi_os_wake_all(&pool->work_came);
+  fmi_os_unlock(&pool->mutex);
 }
 
 static void await_workers(fmi_pool *pool) {
@@ -75,11 +71,11 @@ static void await_workers(fmi_pool *pool) {
   do {
     for (int i = 0; i < 64; i++)
       if (atomic_load(&pool->busy) == 0) return;
-    sched_yield();
+    fmi_os_yield();
   } while (fmi_os_seconds() < until);
-  pthread_mutex_lock(&pool->mutex);
-  while (atomic_load(&pool->busy) != 0) pthread_cond_wait(&pool->work_done, &pool->mutex);
-  pthread_mutex_unlock(&pool->mutex);
+  fmi_os_lock(&pool->mutex);
+  while (atomic_load(&pool->busy) != 0) fmi_os_wait(&pool->work_done, &pool->mutex);
+  fmi_os_unlock(&pool->mutex);
 }
 
 static fm_status start_threads(fmi_pool *pool, fmi_error *err) {
@@ -87,7 +83,7 @@ static fm_status start_threads(fmi_pool *pool, fmi_error *err) {
   pool->threads = fmi_alloc(pool->memory, n, sizeof *pool->threads, err);
   if (pool->threads == NULL) return FM_E_NOMEM;
   for (; pool->n_started < n; pool->n_started++)
-    if (pthread_create(&pool->threads[pool->n_started], NULL, worker, pool) != 0)
+    if (!fmi_os_thread_start(&pool->threads[pool->n_started], worker, pool))
       return fmi_fail(err, FM_E_NOMEM, "ctx_options.n_threads: the system started %zu of %zu threads",
                       pool->n_started + 1, pool->width);
   return FM_OK;
@@ -100,10 +96,10 @@ fmi_pool *fmi_pool_create(fmi_memory *memory, const fm_ctx_options *options, fmi
   pool->width = fmi_max(1, options->n_threads);
   pool->run = options->run;
   pool->run_user = options->run_user;
-  pool->owner = getpid();
-  pthread_mutex_init(&pool->mutex, NULL);
-  pthread_cond_init(&pool->work_came, NULL);
-  pthread_cond_init(&pool->work_done, NULL);
+  pool->owner = fmi_os_process();
+  fmi_os_mutex_init(&pool->mutex);
+  fmi_os_cond_init(&pool->work_came);
+  fmi_os_cond_init(&pool->work_done);
   if (pool->run == NULL && pool->width > 1 && start_threads(pool, err) != FM_OK) {
     fmi_pool_destroy(pool);
     return NULL;
@@ -114,15 +110,15 @@ fmi_pool *fmi_pool_create(fmi_memory *memory, const fm_ctx_options *options, fmi
 void fmi_pool_destroy(fmi_pool *pool) {
   if (pool == NULL) return;
   /* In a forked child the threads don't exist: there is nobody to join. */
-  if (pool->n_started > 0 && pool->owner == getpid()) {
+  if (pool->n_started > 0 && pool->owner == fmi_os_process()) {
     atomic_store(&pool->quit, true);
     announce(pool);
-    for (size_t i = 0; i < pool->n_started; i++) pthread_join(pool->threads[i], NULL);
+    for (size_t i = 0; i < pool->n_started; i++) fmi_os_thread_join(&pool->threads[i]);
   }
-  if (pool->owner == getpid()) {
-    pthread_cond_destroy(&pool->work_done);
-    pthread_cond_destroy(&pool->work_came);
-    pthread_mutex_destroy(&pool->mutex);
+  if (pool->owner == fmi_os_process()) {
+    fmi_os_cond_destroy(&pool->work_done);
+    fmi_os_cond_destroy(&pool->work_came);
+    fmi_os_mutex_destroy(&pool->mutex);
   }
   fmi_free(pool->memory, pool->threads);
   fmi_free(pool->memory, pool);
@@ -138,7 +134,7 @@ fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t 
                        : fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d",
                                   (int)answer);
   }
-  if (pool->n_started > 0 && pool->owner != getpid())
+  if (pool->n_started > 0 && pool->owner != fmi_os_process())
     return fmi_fail(err, FM_E_FORKED,
                     "ctx: has %zu threads and was made before fork; make a context in the child",
                     pool->width);

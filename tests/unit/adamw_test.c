@@ -47,7 +47,8 @@ static double worst_update(const fmi_kernels *kernels, double beta1, double beta
       const double m_hat = m[i] / (1 - pow(beta1, (double)step));
       const double v_hat = v[i] / (1 - pow(beta2, (double)step));
       const double off = fabs((double)p[i] + rate * m_hat / (sqrt(v_hat) + epsilon)) / rate;
-      if (step >= from) worst = fmax(worst, off);
+      /* Not by fmax, whose loop crashes gcc 12 for aarch64; so a NaN is seen as well. */
+      if (step >= from && !(off <= worst)) worst = off;
     }
   }
   fmi_release(optimizer);

@@ -1,4 +1,5 @@
 /* Reading and atomic writing of files: the old file or the new one, nothing in between, nothing left over. */
+#define _FILE_OFFSET_BITS 64 /* readdir on 32-bit machines refuses the large numbers of some file systems */
 #include "core/os.h"
 
 #include <check.h>

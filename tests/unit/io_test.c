@@ -86,9 +86,10 @@ static void check_some(const fmi_safetensors *st) {
 
 START_TEST(round_trip) {
   write_some();
-  size_t n_bytes, header;
+  size_t n_bytes;
+  uint64_t header;
   char *bytes = read_all(&n_bytes);
-  memcpy(&header, bytes, 8);
+  memcpy(&header, bytes, sizeof header);
   ck_assert_uint_eq((8 + header) % 64, 0);
   /* At every alignment, in a block of the exact size so that a sanitizer sees reads beyond it. */
   for (size_t shift = 0; shift < 9; shift++) {
