@@ -4,8 +4,10 @@
 #   make               the libraries and the flowmatch program, in build/
 #   make demo          train on the digits and draw them: build/demo/digits.png
 #   make check         the tests (under three minutes)
+#   make abi-check     whether the binary interface is still the committed one (docs/abi.md)
 #   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
 #   make bench         speed against the sgemm floor
+#   make docs          the API page, from the headers: build/docs/html/index.html
 #   make install       PREFIX=/usr/local, DESTDIR honoured; install-lib, install-program, uninstall
 #   make dist          build/libflowmatch-VERSION.tar.gz; make deb: Debian packages
 #
@@ -41,7 +43,7 @@ SOVERSION := 0
 # What the numerics rely on: no contraction behind our back, and never -ffast-math.
 FM_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc $(if $(WINDOWS),-DFM_BUILD,-fPIC -pthread) \
   -fvisibility=hidden \
-  -fno-math-errno -fno-trapping-math -ffp-contract=off \
+  -fno-math-errno -fno-trapping-math -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. \
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ifeq ($(WERROR),1)
 FM_CFLAGS += -Werror
@@ -63,13 +65,14 @@ else
 $(error BLAS must be openblas, blis or none, not '$(BLAS)')
 endif
 
-LIB_SOURCES := $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c))
-CLI_SOURCES := $(filter-out src/cli/$(if $(filter none,$(PNG)),png.c,png_none.c),$(wildcard src/cli/*.c))
+LIB_SOURCES := $(sort $(filter-out $(wildcard src/cli/*.c),$(wildcard src/*/*.c)))
+CLI_SOURCES := $(sort $(filter-out src/cli/$(if $(filter none,$(PNG)),png.c,png_none.c),$(wildcard src/cli/*.c)))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 
 STATIC := $(BUILD)/libflowmatch.a
 SHARED := $(BUILD)/$(if $(WINDOWS),libflowmatch-$(SOVERSION).dll,libflowmatch.so.$(VERSION))
+SYMBOLS := src/api/symbols.map
 PROGRAM := $(BUILD)/flowmatch
 ifeq ($(PNG),libpng)
 PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng)
@@ -111,10 +114,10 @@ $(SHARED): $(LIB_OBJECTS)
 	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -static-libgcc -Wl,--out-implib,$(BUILD)/libflowmatch.dll.a -o $@ $^ \
 	  $(BLAS_LIBS) $(LIBS)
 else
-$(SHARED): $(LIB_OBJECTS)
+$(SHARED): $(LIB_OBJECTS) $(SYMBOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(FM_LDFLAGS) $(LDFLAGS) -Wl,-soname,libflowmatch.so.$(SOVERSION) $(if $(SANITIZE),,-Wl,-z,defs) \
-	  -Wl,--as-needed -o $@ $^ $(BLAS_LIBS) $(LIBS)
+	  -Wl,--version-script=$(SYMBOLS),--no-undefined-version -Wl,--as-needed -o $@ $(LIB_OBJECTS) $(BLAS_LIBS) $(LIBS)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so.$(SOVERSION)
 	$(Q)ln -sf libflowmatch.so.$(VERSION) $(BUILD)/libflowmatch.so
 endif
@@ -174,8 +177,17 @@ $(BUILD)/docs/examples/%: $(BUILD)/docs/examples/%.o $(STATIC)
 demo: all $(EXAMPLES)
 	FLOWMATCH=$(PROGRAM) sh docs/examples/demo.sh $(BUILD)/demo
 
+# ---- the API page ---------------------------------------------------------------------------------
+
+.PHONY: docs
+docs:
+	@command -v doxygen >/dev/null || { echo "make docs needs Doxygen (Debian: apt-get install doxygen)" >&2; exit 1; }
+	@mkdir -p $(BUILD)/docs
+	$(call say,DOXYGEN,$(BUILD)/docs/html/index.html)
+	$(Q)FLOWMATCH_VERSION=$(VERSION) FLOWMATCH_DOCS=$(BUILD)/docs doxygen docs/Doxyfile
+
 .PHONY: format clean
 format:
-	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]')
+	clang-format -i src/*/*.[ch] $$(find tests bench docs -name '*.[ch]' ! -path 'tests/abi/old/*')
 clean:
 	rm -rf $(BUILD)

@@ -3,7 +3,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include <stdbool.h>
 

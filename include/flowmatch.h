@@ -11,6 +11,10 @@
  * (Lipman et al., "Flow Matching for Generative Modeling", ICLR 2023, eq. 9-11 and 14; Liu et al.,
  * "Flow Straight and Fast", ICLR 2023, eq. 1; Tong et al., arXiv 2302.00482, eq. 9-10).
  *
+ * This header is what most programs need: options in, a trained model and its samples out. Functions named
+ * here but not declared here (a solver on your own right-hand side, the network's derivatives, callbacks in
+ * place of a part) are in flowmatch_parts.h.
+ *
  * CONVENTIONS, stated once
  *
  * Data        Row-major [n][dim], contiguous. `float`, with _f64 twins where raw data enters and samples
@@ -28,6 +32,7 @@
  * Callbacks   get a struct owned by the library (it may grow; check struct_size before reading what was
  *             appended) and your pointer. They return 0 to go on; anything else ends the call with
  *             FM_E_CALLBACK. They must return: no longjmp, no C++ exception, no panic through the library.
+ *             Where a struct says no more, it is about n rows of dim columns, from row first_row on.
  * Handles     are opaque and reference-counted: a handle keeps what it was made from alive, so destroy them
  *             in any order. Destroying NULL does nothing. Destroying a handle is safe from any thread.
  * Threads     A context is used by one thread at a time. fm_path, fm_net, fm_prior, fm_normaliser,
@@ -52,11 +57,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The version of this header; fm_version tells that of the library. */
 #define FM_VERSION_MAJOR 0
 #define FM_VERSION_MINOR 1
 #define FM_VERSION_PATCH 0
 
-/* Windows wants to be told: define FM_STATIC where you link the static library (its build defines FM_BUILD). */
+/* What the library exports. Windows wants to be told: define FM_STATIC where you link the static library (its
+   build defines FM_BUILD). */
 #if defined(_WIN32)
 #  if defined(FM_STATIC)
 #    define FM_API
@@ -77,6 +84,7 @@ extern "C" {
 
 /* ---- Status ------------------------------------------------------------------------------------ */
 
+/* FM_OK, or what went wrong. */
 typedef int32_t fm_status;
 
 #define FM_OK 0                 /* done */
@@ -124,17 +132,19 @@ typedef struct fm_sampler fm_sampler;       /* a model, a solver and workspace f
 #define FM_BLAS_SERIAL 2u /* PROCESS-WIDE: sets the BLAS to one thread at creation, then uses it */
 #define FM_BLAS_AS_IS 3u  /* use the BLAS with whatever threads it has; "same bits" and "caller's thread
                              only" no longer hold */
+/* Which instructions may be used. */
 #define FM_ISA_AUTO 0u    /* the best instruction set of this machine */
 #define FM_ISA_PLAIN 1u   /* portable C */
 #define FM_ISA_AVX2 2u    /* x86-64 with AVX2 and FMA; FM_E_UNSUPPORTED elsewhere */
 
+/* How a context works. */
 typedef struct fm_ctx_options {
   uint64_t struct_size;
   /* Both or neither. alloc returns `bytes` aligned to `alignment` (a power of two, at most 64), or NULL.
      Called by creating and destroying functions only, from the thread that calls them. The functions must
      stay valid until every handle made from this context is destroyed. */
   void *(*alloc)(void *user, size_t bytes, size_t alignment);
-  void (*release)(void *user, void *block);
+  void (*release)(void *user, void *block); /* gives a block of alloc back */
   void *alloc_user;
   /* The host's executor, instead of the library's threads: calls task(arg, i) for every i < n, in any
      order, on any threads, also serially, and returns when all are done; non-zero is FM_E_CALLBACK. */
@@ -147,9 +157,10 @@ typedef struct fm_ctx_options {
   uint32_t reserved;  /* 0 */
 } fm_ctx_options;
 
+/* How a context does work. */
 typedef struct fm_ctx_info {
   uint64_t struct_size;
-  uint32_t n_threads;
+  uint32_t n_threads;    /* at work, the caller's included */
   uint32_t blas_threads; /* as the BLAS reports, 0 if it doesn't say or there is none */
   uint32_t blas_used;    /* 1 if large training products go to the BLAS */
   uint32_t isa;          /* FM_ISA_... in use */
@@ -190,22 +201,7 @@ FM_API void fm_ctx_stop(fm_ctx *ctx);
                              infinite at both ends */
 #define FM_PATH_CUSTOM 0x7fffffffu /* made by fm_path_create_custom */
 
-/* The coefficients of x_t and their time derivatives at one time. */
-typedef struct fm_path_coefficients {
-  uint64_t struct_size;
-  double alpha, sigma, gamma;
-  double d_alpha, d_sigma, d_gamma;
-} fm_path_coefficients;
-
-/* Fills all six fields but struct_size for 0 <= t <= 1. May be called from several threads at once. */
-typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
-
-/* What a row of a path can be described by, together with x_t. */
-#define FM_VELOCITY 0u /* u = dx/dt */
-#define FM_X1 1u       /* the data end */
-#define FM_X0 2u       /* the source end; with a Gaussian prior, the noise */
-#define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
-
+/* A path of a kind, with the default parameters. */
 FM_API fm_status fm_path_create(fm_ctx *ctx, uint32_t kind, fm_path **out);
 /* With parameters [n_params]: the numbers in brackets beside the kind, in that order, widths in normalised
    units. 0 and those left out are the default; more than the kind has are FM_E_INVALID. */
@@ -214,40 +210,12 @@ FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *p
 /* By name, parameters after colons: "condot", "cosine:0.1", "poly:3", "vp:0.1:20", "linear-vp",
    "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED; the text lists all. */
 FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
-/* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
-   finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
-   valid while the path or anything made from it lives. A model with such a path can't be saved. */
-FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
 FM_API void fm_path_destroy(fm_path *path);
-FM_API uint32_t fm_path_kind(const fm_path *path);
+FM_API uint32_t fm_path_kind(const fm_path *path); /* FM_PATH_..., 0 for NULL */
 /* The name as above without parameters; "custom" if it is the caller's, NULL for NULL. */
 FM_API const char *fm_path_name(const fm_path *path);
 /* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
 FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
-/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-4 from an
-   end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
-   that of the interval's end. */
-FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);
-/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the
-   ends: from 0 on for most kinds, to INFINITY where sigma(1) = 0. In a path of the caller's the ratio must
-   rise. */
-FM_API fm_status fm_path_snr_inverse(fm_ctx *ctx, const fm_path *path, double snr, double *t);
-/* The coefficients at t; FM_E_DOMAIN outside [0, 1] and where a derivative is infinite. Set
-   out->struct_size first. */
-FM_API fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t,
-                                         fm_path_coefficients *out);
-/* x_t and the target u_t of n rows. x0, x1 [n][dim]; eps [n][dim] or NULL if gamma is 0; t [n].
-   xt, ut [n][dim]; either may be NULL. */
-FM_API fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const double *x0, const double *x1,
-                                     const double *eps, const double *t, size_t n, size_t dim, double *xt,
-                                     double *ut);
-/* Converts between descriptions of the same rows: `value` of kind `from` (FM_VELOCITY ...) at (t, x) to
-   kind `to`. Exact inverses on the path's regular interval; at the ends limits, and where one doesn't exist
-   (D = alpha' sigma - alpha sigma' is 0 at t = 0 in a polynomial path, say) FM_E_DOMAIN names the row. x,
-   value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
-FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint32_t to,
-                                 const double *t, const double *x, const double *value, size_t n,
-                                 size_t dim, double *out);
 
 /* ---- Priors ------------------------------------------------------------------------------------ */
 
@@ -255,34 +223,14 @@ FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from
    the model's normaliser is applied to the rows. All but the callback are saved with the model. */
 #define FM_PRIOR_GAUSSIAN 1u /* N(0, 1) in every normalised column: the default */
 #define FM_PRIOR_ROWS 2u     /* rows of another data set, with replacement */
-#define FM_PRIOR_CALLBACK 3u
+#define FM_PRIOR_CALLBACK 3u      /* the caller's, made by fm_prior_create_callback */
 #define FM_PRIOR_UNIFORM 4u       /* on a box */
 #define FM_PRIOR_DIAGONAL 5u      /* a Gaussian with independent columns */
 #define FM_PRIOR_COVARIANCE 6u    /* a Gaussian with any covariance */
 #define FM_PRIOR_MIXTURE 7u       /* of Gaussians with independent columns */
 #define FM_PRIOR_SHUFFLED_ROWS 8u /* rows of another data set, without replacement */
 
-/* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
-   row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
-typedef struct fm_prior_request {
-  uint64_t struct_size;
-  uint64_t seed;
-  uint64_t first_row;
-  uint64_t n;
-  uint64_t dim;
-  double *x0; /* out, [n][dim] */
-} fm_prior_request;
-typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
-/* Writes the log-densities of n rows, in the data's units; -INFINITY where the density is 0. */
-typedef struct fm_log_density_request {
-  uint64_t struct_size;
-  uint64_t n;
-  uint64_t dim;
-  const double *x;     /* [n][dim] */
-  double *log_density; /* out, [n] */
-} fm_log_density_request;
-typedef int32_t (*fm_log_density_fn)(void *user, const fm_log_density_request *request);
-
+/* N(0, 1) in every normalised column. */
 FM_API fm_status fm_prior_create_gaussian(fm_ctx *ctx, fm_prior **out);
 /* Draws rows of `rows` (a copy, in the data's units) uniformly with replacement. */
 FM_API fm_status fm_prior_create_rows(fm_ctx *ctx, const float *rows, size_t n, size_t dim, fm_prior **out);
@@ -308,18 +256,8 @@ FM_API fm_status fm_prior_create_covariance(fm_ctx *ctx, const double *mean, con
    independent: weights [n] >= 0 with a positive sum; means, deviations [n][dim], deviations > 0. */
 FM_API fm_status fm_prior_create_mixture(fm_ctx *ctx, const double *weights, const double *means,
                                          const double *deviations, size_t n, size_t dim, fm_prior **out);
-/* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
-FM_API fm_status fm_prior_create_callback(fm_ctx *ctx, fm_prior_fn fn, void *user, fm_prior **out);
-/* With its log-density, so that fm_prior_log_density answers. */
-FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, fm_log_density_fn log_density,
-                                                  void *user, fm_prior **out);
 /* FM_PRIOR_..., 0 for NULL. */
 FM_API uint32_t fm_prior_kind(const fm_prior *prior);
-/* The natural logarithm of the prior's density at n rows x [n][dim], in the prior's units (normalised for
-   the Gaussian, the data's for the others): out [n], -INFINITY where it is 0. FM_E_UNSUPPORTED for rows, and
-   for a callback without one. If a callback fails or writes what is no number, out may be written. */
-FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
-                                      size_t dim, double *out);
 FM_API void fm_prior_destroy(fm_prior *prior);
 
 /* ---- Normalisers ------------------------------------------------------------------------------- */
@@ -334,35 +272,35 @@ FM_API fm_status fm_normaliser_fit(fm_ctx *ctx, uint32_t kind, const float *x, s
                                    fm_normaliser **out);
 FM_API fm_status fm_normaliser_fit_f64(fm_ctx *ctx, uint32_t kind, const double *x, size_t n, size_t dim,
                                        fm_normaliser **out);
-#define FM_DATA_X1 0u
-#define FM_DATA_COND 1u
+#define FM_DATA_X1 0u   /* rows */
+#define FM_DATA_COND 1u /* condition vectors */
 /* The statistics of a data set's rows or condition vectors (part: FM_DATA_...). Not for streams. */
 FM_API fm_status fm_normaliser_fit_data(fm_ctx *ctx, uint32_t kind, const fm_data *data, uint32_t part,
                                         fm_normaliser **out);
-/* Given statistics: normalised = (x - shift) / scale; scale >= 0, finite. shift, scale [dim]. */
-FM_API fm_status fm_normaliser_create(fm_ctx *ctx, const double *shift, const double *scale, size_t dim,
-                                      fm_normaliser **out);
 FM_API void fm_normaliser_destroy(fm_normaliser *normaliser);
-FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser);
-/* Copies the statistics out: shift, scale [dim]; either may be NULL. */
-FM_API fm_status fm_normaliser_get(fm_ctx *ctx, const fm_normaliser *normaliser, double *shift,
-                                   double *scale);
+FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser); /* columns */
 
 /* ---- Networks ---------------------------------------------------------------------------------- */
 
 #define FM_NET_RESMLP 1u /* residual MLP with adaptive layer norm (adaLN-Zero, Peebles & Xie 2023): default */
 #define FM_NET_MLP 2u    /* multilayer perceptron on [x, time features, conditions] */
-#define FM_NET_CUSTOM 0x7fffffffu
+#define FM_NET_CUSTOM 0x7fffffffu /* the caller's, made by fm_net_create_custom */
 
-#define FM_ACT_SILU 1u
+#define FM_ACT_SILU 1u      /* x / (1 + e^-x) */
 #define FM_ACT_GELU 2u      /* exact, by erf */
 #define FM_ACT_GELU_TANH 3u /* the tanh approximation */
-#define FM_ACT_SELU 4u
-#define FM_ACT_ELU 5u
-#define FM_ACT_TANH 6u
-#define FM_ACT_RELU 7u
-#define FM_ACT_MISH 8u
+#define FM_ACT_SELU 4u      /* ELU scaled (Klambauer et al. 2017) */
+#define FM_ACT_ELU 5u       /* x > 0: x; else e^x - 1 */
+#define FM_ACT_TANH 6u      /* tanh x */
+#define FM_ACT_RELU 7u      /* max(x, 0) */
+#define FM_ACT_MISH 8u      /* x tanh(log(1 + e^x)) */
 
+/* The architecture. Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
+   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
+   wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
+   trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
+   fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
+   resuming hold. Weights don't depend on it, neither their number nor, for the same seed, their start. */
 typedef struct fm_net_options {
   uint64_t struct_size;
   uint32_t kind;           /* FM_NET_RESMLP or FM_NET_MLP; 0: residual MLP */
@@ -374,70 +312,16 @@ typedef struct fm_net_options {
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
 } fm_net_options;
 
-/* Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
-   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
-   wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
-   trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
-   fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
-   resuming hold. Weights don't depend on it, neither their number nor, for the same seed, their start. */
-
-/* What a custom network's callbacks get. Rows are independent; may be called from several threads. */
-typedef struct fm_net_call {
-  uint64_t struct_size;
-  uint64_t n;            /* rows */
-  uint64_t dim;
-  const float *params;   /* [n_params] */
-  const float *x;        /* [n][dim], normalised */
-  const double *t;       /* [n] */
-  const int32_t *labels; /* [n][n_class_columns], -1 is the null class; NULL: the null class in every row */
-  const float *cond;     /* [n][cond_dim], normalised; rows without it start with NaN. NULL: no row has it */
-  float *velocity;       /* forward: out, [n][dim] */
-  const float *d_velocity; /* vjp: in, [n][dim] */
-  float *d_x;            /* vjp: out, [n][dim], or NULL if not wanted */
-  float *d_params;       /* vjp: add the gradient over all n rows to it, [n_params], or NULL */
-} fm_net_call;
-typedef int32_t (*fm_net_fn)(void *user, const fm_net_call *call);
-/* Writes the initial parameters: params [n_params]. */
-typedef int32_t (*fm_net_init_fn)(void *user, uint64_t seed, float *params, size_t n_params);
-
 /* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
    least 1); cond_dim is the length of the condition vector; both may be absent. dim >= 1. */
 FM_API fm_status fm_net_create(fm_ctx *ctx, size_t dim, const uint32_t *n_classes, size_t n_class_columns,
                                size_t cond_dim, const fm_net_options *options, fm_net **out);
-/* The caller's own network. init may be NULL (parameters start at 0). `user` must stay valid while the net
-   or anything made from it lives. Models with it can't be saved, their parameters can be copied out. */
-FM_API fm_status fm_net_create_custom(fm_ctx *ctx, size_t dim, const uint32_t *n_classes,
-                                      size_t n_class_columns, size_t cond_dim, size_t n_params,
-                                      fm_net_fn forward, fm_net_fn vjp, fm_net_init_fn init, void *user,
-                                      fm_net **out);
 FM_API void fm_net_destroy(fm_net *net);
-FM_API size_t fm_net_dim(const fm_net *net);
-FM_API size_t fm_net_n_params(const fm_net *net);
-FM_API size_t fm_net_n_class_columns(const fm_net *net);
+FM_API size_t fm_net_dim(const fm_net *net);             /* columns of a row */
+FM_API size_t fm_net_n_params(const fm_net *net);        /* weights in all */
+FM_API size_t fm_net_n_class_columns(const fm_net *net); /* class columns */
 FM_API uint32_t fm_net_n_classes(const fm_net *net, size_t column); /* 0 if there is no such column */
-FM_API size_t fm_net_cond_dim(const fm_net *net);
-/* Parameter tensors in block order. FM_E_INVALID past the last. name is valid while the net lives; shape
-   has up to 3 entries, unused ones 0. Outputs may be NULL. */
-FM_API fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char **name,
-                               size_t *offset, uint64_t shape[3]);
-/* Initial parameters, the same for the same seed: params [n_params]. */
-FM_API fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *params);
-/* The network itself on normalised rows: params [n_params], x [n][dim], t [n], labels
-   [n][n_class_columns] or NULL (null class), cond [n][cond_dim] or NULL (absent), out [n][dim].
-   Unlike fm_sampler_velocity, these three allocate their workspace for the call. */
-FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
-                                 const double *t, const int32_t *labels, const float *cond, size_t n,
-                                 float *out);
-/* Vector-Jacobian products: d_out [n][dim] in; d_x [n][dim] and d_params [n_params] are written, either may
-   be NULL. */
-FM_API fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
-                            const double *t, const int32_t *labels, const float *cond, const float *d_out,
-                            size_t n, float *d_x, float *d_params);
-/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n] or NULL; out, d_out [n][dim], out
-   may be NULL. FM_E_UNSUPPORTED for custom networks. */
-FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
-                            const double *t, const int32_t *labels, const float *cond, const float *dx,
-                            const double *dt, size_t n, float *out, float *d_out);
+FM_API size_t fm_net_cond_dim(const fm_net *net);        /* length of the condition vector */
 
 /* ---- Optimisers -------------------------------------------------------------------------------- */
 
@@ -453,12 +337,13 @@ FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params,
 
 /* Schedules. All begin with a linear warm-up; n_steps is where they end, and the rate stays there. */
 #define FM_SCHEDULE_COSINE 1u   /* half a cosine to final_fraction of the rate */
-#define FM_SCHEDULE_CONSTANT 2u
+#define FM_SCHEDULE_CONSTANT 2u /* the rate itself */
 #define FM_SCHEDULE_LINEAR 3u   /* a straight line to final_fraction of the rate */
 #define FM_SCHEDULE_PLATEAU 4u  /* constant, times plateau_factor whenever plateau_patience evaluations in a
                                    row brought no lower held-out loss. Evaluations are those of
                                    fm_trainer_run_validated; it stays constant without */
 
+/* How weights are updated. */
 typedef struct fm_optimizer_options {
   uint64_t struct_size;
   uint32_t kind;         /* FM_OPTIMIZER_...; 0: AdamW */
@@ -475,51 +360,21 @@ typedef struct fm_optimizer_options {
   uint64_t plateau_patience; /* evaluations; 0: 5 */
 } fm_optimizer_options;
 
+/* An update rule with its schedule; options NULL: AdamW. */
 FM_API fm_status fm_optimizer_create(fm_ctx *ctx, const fm_optimizer_options *options, fm_optimizer **out);
 FM_API void fm_optimizer_destroy(fm_optimizer *optimizer);
-/* The length of the state block for n_params parameters, in floats. Start it at zero. */
-FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_params);
-/* The rate of the given step, counted from 1; what evaluations make of a plateau's rate is not in it. */
-FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
-/* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
-   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. A non-finite
-   number in grad, params or state is named by array and index. FM_OPTIMIZER_MUON has to know what is a
-   matrix: FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
-FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
-                                   const float *grad, size_t n_params, float *params, float *state,
-                                   double *grad_norm);
-/* The same for the parameters of a net, with any rule: params, grad [fm_net_n_params]. FM_OPTIMIZER_MUON
-   allocates its workspace for the call (in a trainer it has one). */
-FM_API fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net,
-                                       uint64_t step, const float *grad, float *params, float *state,
-                                       double *grad_norm);
 
 /* ---- Data -------------------------------------------------------------------------------------- */
 
 #define FM_MISSING_ERROR 0u /* a NaN in x1 is FM_E_NONFINITE */
 #define FM_MISSING_MASK 1u  /* a NaN in x1 is a missing value: see fm_data_mask_column */
 
+/* How rows are kept. */
 typedef struct fm_data_options {
   uint64_t struct_size;
   uint64_t no_copy; /* 1: keep the caller's pointers, which must outlive the handle; 0: copy */
   uint64_t missing; /* FM_MISSING_... */
 } fm_data_options;
-
-/* Rows to fill: row i of the request is row first_row + i of the stream. The stream of a training run is
-   read in order from row 0; after a resume it goes on where it stood, so a pull whose rows depend on their
-   index alone resumes bit-equal. */
-typedef struct fm_pull_request {
-  uint64_t struct_size;
-  uint64_t first_row;
-  uint64_t n;
-  uint64_t dim;
-  double *x1;      /* out, [n][dim] */
-  double *x0;      /* out, [n][dim], if the data was made with pairs, else NULL */
-  int32_t *labels; /* out, [n][n_class_columns], or NULL if there are none */
-  float *cond;     /* out, [n][cond_dim], or NULL if there is none */
-  float *weights;  /* out, [n], preset to 1 */
-} fm_pull_request;
-typedef int32_t (*fm_pull_fn)(void *user, const fm_pull_request *request);
 
 /* A data set in memory. x1 [n][dim]; x0 [n][dim] pairs or NULL (the prior is drawn); labels
    [n][n_class_columns], cond [n][cond_dim], weights [n] (loss weights >= 0) or NULL. Non-finite cells are
@@ -532,39 +387,6 @@ FM_API fm_status fm_data_create_f64(fm_ctx *ctx, const double *x1, const double 
                                     const float *cond, const float *weights, size_t n, size_t dim,
                                     size_t n_class_columns, size_t cond_dim, const fm_data_options *options,
                                     fm_data **out);
-/* A stream the caller fills; pairs: 1 if it fills x0 too. Called from the thread that trains. `user` must
-   stay valid while the data or anything made from it lives. */
-FM_API fm_status fm_data_create_pull(fm_ctx *ctx, fm_pull_fn fn, void *user, size_t dim,
-                                     size_t n_class_columns, size_t cond_dim, uint32_t pairs, fm_data **out);
-
-/* Rows to fill by their indexes, in any order: row[i] < the data's n is row i of the outputs. */
-typedef struct fm_gather_request {
-  uint64_t struct_size;
-  uint64_t n;
-  uint64_t dim;
-  const uint64_t *row; /* [n] */
-  double *x1;          /* as in fm_pull_request */
-  double *x0;
-  int32_t *labels;
-  float *cond;
-  float *weights;
-} fm_gather_request;
-typedef int32_t (*fm_gather_fn)(void *user, const fm_gather_request *request);
-/* n rows in a storage of the caller's (a data base, files of another format): the library asks for those it
-   wants, in shuffled epochs. Otherwise as fm_data_create_pull. */
-FM_API fm_status fm_data_create_gather(fm_ctx *ctx, fm_gather_fn fn, void *user, size_t n, size_t dim,
-                                       size_t n_class_columns, size_t cond_dim, uint32_t pairs,
-                                       fm_data **out);
-
-/* What a NumPy .npy file holds. */
-typedef struct fm_npy_info {
-  uint64_t struct_size;
-  uint64_t rank;     /* of the array: 1 to 8 */
-  uint64_t shape[8]; /* shape[0] rows; the others make up a row */
-  char dtype[8];     /* "f4", "f8", "u1", "i8" ... */
-} fm_npy_info;
-/* Set info->struct_size first. FM_E_FORMAT and FM_E_UNSUPPORTED say what is wrong with the file. */
-FM_API fm_status fm_npy_inspect(fm_ctx *ctx, const char *file, fm_npy_info *info);
 /* The rows of n_files .npy files, one after the other, as one data set. The files are mapped into memory, not
    read: they may be larger than it, and must stay as they are while the handle lives. Numbers may be bool,
    integers or floats of up to 8 bytes, in either byte order, C or Fortran order; all axes but the first make
@@ -580,31 +402,18 @@ FM_API fm_status fm_data_open_npy(fm_ctx *ctx, const char *const *files, size_t 
 FM_API fm_status fm_data_split(fm_ctx *ctx, const fm_data *data, uint64_t seed, size_t n_held_out,
                                fm_data **out, fm_data **held_out);
 FM_API void fm_data_destroy(fm_data *data);
-FM_API size_t fm_data_n(const fm_data *data); /* 0: a stream */
-FM_API size_t fm_data_dim(const fm_data *data);
-FM_API size_t fm_data_n_class_columns(const fm_data *data);
-FM_API size_t fm_data_cond_dim(const fm_data *data);
+FM_API size_t fm_data_n(const fm_data *data);               /* rows; 0: a stream */
+FM_API size_t fm_data_dim(const fm_data *data);             /* columns of a row */
+FM_API size_t fm_data_n_class_columns(const fm_data *data); /* class columns */
+FM_API size_t fm_data_cond_dim(const fm_data *data);        /* length of the condition vector */
 /* With FM_MISSING_MASK every column that has missing values is followed, behind all columns, by one that is 1
    where it is missing and 0 elsewhere; the missing cell itself is set to the mean of the others. fm_data_dim
    counts these columns, and a model learns and draws them. Returns the index of this column for the given
    one, or 0 if it has no missing value. */
 FM_API size_t fm_data_mask_column(const fm_data *data, size_t column);
-/* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim];
-   each may be NULL. On failure rows before it are written. Not for streams. */
-FM_API fm_status fm_data_read(fm_ctx *ctx, const fm_data *data, size_t first, size_t n, double *x1,
-                              int32_t *labels, float *cond);
-/* The largest label + 1 of every class column: n_classes [n_class_columns]. Not for streams. */
-FM_API fm_status fm_data_count_classes(fm_ctx *ctx, const fm_data *data, uint32_t *n_classes);
 
 /* ---- Models ------------------------------------------------------------------------------------ */
 
-/* Puts caller's weights into a model: params [n_params]; ema [n_params] or NULL (params). path NULL: CondOT;
-   prior NULL: Gaussian; normaliser NULL: identity; cond_normaliser NULL: identity. Everything is copied or
-   retained. */
-FM_API fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, const float *ema,
-                                 const fm_path *path, const fm_prior *prior,
-                                 const fm_normaliser *normaliser, const fm_normaliser *cond_normaliser,
-                                 fm_model **out);
 FM_API void fm_model_destroy(fm_model *model);
 /* One safetensors file: weights and their moving average, statistics, and the architecture as metadata.
    Written to a temporary beside it, synced and renamed: a crash leaves the old file or the new one. */
@@ -617,8 +426,6 @@ FM_API const fm_net *fm_model_net(const fm_model *model);
 FM_API const fm_path *fm_model_path(const fm_model *model);
 FM_API const fm_prior *fm_model_prior(const fm_model *model);
 FM_API const fm_normaliser *fm_model_normaliser(const fm_model *model);
-/* Copies weights out: params, ema [n_params]; either may be NULL. */
-FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);
 /* Free text saved with the model (a note, units, a data type): returns a new model that shares nothing
    mutable. key and value are UTF-8, at most 64 and 4096 bytes. */
 FM_API fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key, const char *value,
@@ -630,6 +437,7 @@ FM_API uint64_t fm_model_train_steps(const fm_model *model);
 
 /* ---- Training ---------------------------------------------------------------------------------- */
 
+/* What training has come to. */
 typedef struct fm_progress {
   uint64_t struct_size;
   uint64_t step;    /* steps done: updates */
@@ -643,21 +451,6 @@ typedef struct fm_progress {
   double held_out_loss; /* the latest, by fm_trainer_run_validated; 0 before the first */
 } fm_progress;
 typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
-
-/* The place for a distributed sum: between the gradient and the update, once an update. grad [n] holds the
-   sum over this process's rows, those of all its micro-batches, of weight * gradient, *weight the sum of the
-   weights, *loss the weighted loss sum. Replace all three by the sums over all processes. Every process must
-   call with the same step. Give each a seed of its own, since noise is keyed by (seed, row number), and all
-   the same params to start from. */
-typedef struct fm_reduction {
-  uint64_t struct_size;
-  uint64_t step;
-  uint64_t n;
-  float *grad;
-  double *weight;
-  double *loss;
-} fm_reduction;
-typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 
 /* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
 #define FM_TIME_UNIFORM 1u      /* the default */
@@ -677,28 +470,18 @@ typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 #define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
 #define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
 
-/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
-   They are then mapped to the path's interval. Called once a step, from the thread that trains. */
-typedef struct fm_time_request {
-  uint64_t struct_size;
-  uint64_t n;
-  const double *uniforms; /* [n][2] */
-  double *t;              /* out, [n] */
-} fm_time_request;
+/* The caller's own times, weights and distributed sum: the structs are in flowmatch_parts.h. */
+typedef struct fm_time_request fm_time_request;
 typedef int32_t (*fm_time_fn)(void *user, const fm_time_request *request);
-
-/* Weights >= 0 of the loss at times t, likewise. */
-typedef struct fm_time_weight_request {
-  uint64_t struct_size;
-  uint64_t n;
-  const double *t; /* [n] */
-  double *weight;  /* out, [n] */
-} fm_time_weight_request;
+typedef struct fm_time_weight_request fm_time_weight_request;
 typedef int32_t (*fm_time_weight_fn)(void *user, const fm_time_weight_request *request);
+typedef struct fm_reduction fm_reduction;
+typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 
+/* How a model is trained. */
 typedef struct fm_trainer_options {
   uint64_t struct_size;
-  uint64_t seed;
+  uint64_t seed;          /* of weights, order and noise */
   uint64_t batch;         /* rows of a step; 0: 256. Also the most a call of fm_trainer_step may bring */
   uint64_t publish_every; /* steps between published snapshots; 0: only fm_trainer_publish */
   uint64_t n_snapshots;   /* snapshot blocks; 0: 3; at least 2 */
@@ -706,7 +489,7 @@ typedef struct fm_trainer_options {
   double label_dropout;   /* share of rows trained without their condition; 0: 0.1; negative: none */
   fm_progress_fn progress; /* called after every step of fm_trainer_run, from its thread */
   void *progress_user;
-  fm_reduce_fn reduce;
+  fm_reduce_fn reduce;    /* called before every update, to sum over processes */
   void *reduce_user;
   uint32_t time_sampling; /* FM_TIME_...; 0: uniform */
   uint32_t loss_weight;   /* FM_WEIGHT_...; 0: constant */
@@ -719,8 +502,9 @@ typedef struct fm_trainer_options {
   uint64_t accumulate; /* batches summed for one update, for batches larger than memory; 0: 1 */
 } fm_trainer_options;
 
-/* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
-   [n_params] to start from, or NULL: fm_net_init with the seed. */
+/* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
+   defaults. params [n_params] to start from, or NULL: fm_net_init with the seed. All is copied or
+   retained. */
 FM_API fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path *path,
                                    const fm_prior *prior, const fm_normaliser *normaliser,
                                    const fm_normaliser *cond_normaliser, const fm_optimizer *optimizer,
@@ -763,22 +547,11 @@ FM_API fm_status fm_trainer_run_validated(fm_ctx *ctx, fm_trainer *trainer, cons
 /* A model of the weights that had the lowest held-out loss; its fm_model_train_steps is their step. The loss
    goes to *loss unless NULL. FM_E_INVALID if nothing was validated. */
 FM_API fm_status fm_trainer_best(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out, double *loss);
-/* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
-   the same on every call, so values compare. Times are uniform and w(t) = 1 whatever the options say. n 0:
-   every row (a pull needs n); more than there are: again, with other times and noise. */
-FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
-                                     uint64_t n, double *loss);
-/* The same for a model, as it was loaded or made; allocates a workspace for the call. */
-FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *data, uint64_t seed,
-                                   uint64_t n, double *loss);
-FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
-/* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
-   step was done, the last one failed, or micro-batches came since. */
-FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
+FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer); /* updates done in its life */
 /* Makes the present weights the latest snapshot. If every block is held by somebody it skips, counts
    (fm_trainer_skipped) and returns FM_OK. Allocates nothing. */
 FM_API fm_status fm_trainer_publish(fm_ctx *ctx, fm_trainer *trainer);
-FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer);
+FM_API uint64_t fm_trainer_skipped(const fm_trainer *trainer); /* snapshots that were not published */
 /* The latest snapshot, or FM_E_INVALID if none was published. Safe from other threads while the trainer
    trains; destroy the model to give the block back. */
 FM_API fm_status fm_trainer_latest(fm_ctx *ctx, const fm_trainer *trainer, fm_model **out);
@@ -799,17 +572,17 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 
 /* ---- Solvers ----------------------------------------------------------------------------------- */
 
-/* Fixed steps, n_steps of them; in brackets the evaluations of a step. */
+/* In brackets the evaluations of a step. The first six take n_steps fixed steps; the others choose theirs for
+   every row by itself, and with fixed_steps take fixed ones. */
 #define FM_SOLVER_EULER 1u    /* order 1 [1] */
 #define FM_SOLVER_MIDPOINT 3u /* order 2 [2] */
 #define FM_SOLVER_HEUN2 4u    /* order 2, the trapezoidal rule [2] */
 #define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
 #define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
 #define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
-/* Steps chosen for every row by itself; with fixed_steps as above. */
-#define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
-#define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
-#define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
+#define FM_SOLVER_DOPRI5 2u   /* order 5(4), Dormand & Prince [6] */
+#define FM_SOLVER_BS32 8u     /* order 3(2), Bogacki & Shampine [3] */
+#define FM_SOLVER_TSIT5 9u    /* order 5(4), Tsitouras [6] */
 
 /* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
    where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
@@ -846,93 +619,16 @@ typedef struct fm_solver_options {
   uint64_t fixed_steps; /* 1: an adaptive method takes n_steps fixed steps */
 } fm_solver_options;
 
-typedef struct fm_solve_stats {
-  uint64_t struct_size;
-  uint64_t nfe;       /* rows evaluated in all: sum over calls of their n */
-  uint64_t max_nfe;   /* the most evaluations that one row took */
-  uint64_t accepted;  /* steps, over all rows */
-  uint64_t rejected;
-  uint64_t failed;    /* rows that ended early: FM_E_STEPS or FM_E_NONFINITE */
-} fm_solve_stats;
-
-/* The same of one row. It comes in arrays, so it has no size and never grows. */
-typedef struct fm_row_stats {
-  uint64_t nfe;
-  uint64_t accepted;
-  uint64_t rejected;
-  double t;          /* how far it got */
-  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
-  uint32_t reserved; /* 0 */
-} fm_row_stats;
-
-/* What a method is. */
-typedef struct fm_solver_info {
-  uint64_t struct_size;
-  const char *name;     /* "dopri5"; static */
-  uint32_t method;      /* FM_SOLVER_... */
-  uint32_t order;       /* the error falls with the step's length to this power */
-  uint32_t evaluations; /* of a step */
-  uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
-} fm_solver_info;
-
-/* The methods in turn: index counts from 0; FM_E_INVALID past the last. Set info->struct_size first. */
-FM_API fm_status fm_solver_method_info(fm_ctx *ctx, size_t index, fm_solver_info *info);
-
-/* The right-hand side: row i is at time t[i]. Rows may be any subset in any order: `row` [n] gives their
-   index in y. */
-typedef struct fm_rhs_call {
-  uint64_t struct_size;
-  uint64_t n;
-  uint64_t dim;
-  const uint64_t *row; /* [n] */
-  const double *t;     /* [n] */
-  const double *x;     /* [n][dim] */
-  double *dxdt;        /* out, [n][dim] */
-} fm_rhs_call;
-typedef int32_t (*fm_rhs_fn)(void *user, const fm_rhs_call *call);
-
-/* After every step of a solve: rows first_row.. are at times t [n] with state x [n][dim]. */
-typedef struct fm_trajectory {
-  uint64_t struct_size;
-  uint64_t step; /* 0: the start */
-  uint64_t first_row;
-  uint64_t n;
-  uint64_t dim;
-  const double *t;
-  const double *x;
-} fm_trajectory;
-typedef int32_t (*fm_trajectory_fn)(void *user, const fm_trajectory *trajectory);
-
-FM_API fm_status fm_solver_create(fm_ctx *ctx, size_t dim, const fm_solver_options *options,
-                                  fm_solver **out);
-FM_API void fm_solver_destroy(fm_solver *solver);
-/* Solves dx/dt = rhs from t0 to t1 (t1 < t0 solves in reverse) for n rows, y [n][dim] in place, any n. rhs
-   is never evaluated outside [t0, t1], and t1 is hit exactly. trajectory and stats may be NULL. */
-FM_API fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0,
-                                 double t1, size_t n, double *y, fm_trajectory_fn trajectory,
-                                 void *trajectory_user, fm_solve_stats *stats);
-
-/* The states at the caller's times, n_times >= 2 that rise or fall from the start to the end: y [n][dim] at
-   times[0], out [n_times][n][dim], whose first block is y (y may be out). Steps are those of
-   fm_solver_solve: states between them are interpolated, to order 4 by dopri5 and tsit5 and to order 3 by
-   the others, from slopes that are there. Fixed steps evaluate once more at the last time if a time before
-   it falls into the last step. rows [n] or NULL gets every row's statistics. A row that fails leaves its
-   entries at times it didn't reach as they were, but the last, which is its state so far. */
-FM_API fm_status fm_solver_solve_at(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user,
-                                    const double *times, size_t n_times, size_t n, const double *y,
-                                    double *out, fm_solve_stats *stats, fm_row_stats *rows);
-/* The steps of a solver made with FM_GRID_CUSTOM: grid [n_grid], n_grid = n_steps + 1, rises from 0 to 1.
-   Until it is set the grid is uniform. */
-FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double *grid, size_t n_grid);
-
 /* ---- Sampling ---------------------------------------------------------------------------------- */
 
+/* How rows are drawn. */
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
   uint64_t raw_weights; /* 1: the weights themselves instead of their moving average */
 } fm_sampler_options;
 
+/* A sampler for a model. solver, options NULL: the defaults. */
 FM_API fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                                    const fm_sampler_options *options, fm_sampler **out);
 FM_API void fm_sampler_destroy(fm_sampler *sampler);
@@ -945,31 +641,13 @@ FM_API fm_status fm_sampler_draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed
                                  const int32_t *labels, const float *cond, size_t n, float *out);
 FM_API fm_status fm_sampler_draw_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
                                      const int32_t *labels, const float *cond, size_t n, double *out);
-/* Carries the caller's rows x [n][dim], in the data's units, in place from t0 to t1; (0, 1) generates,
-   (1, 0) encodes. trajectory (in the data's units, from the calling thread) and stats may be NULL. */
-FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, double t1,
-                                      const int32_t *labels, const float *cond, size_t n, double *x,
-                                      fm_trajectory_fn trajectory, void *trajectory_user,
-                                      fm_solve_stats *stats);
-/* The rows at the caller's times in [0, 1], as fm_solver_solve_at: x [n][dim] at times[0] (it may be out),
-   out [n_times][n][dim], both in the data's units; stats and rows [n] may be NULL. */
-FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double *times,
-                                         size_t n_times, const int32_t *labels, const float *cond, size_t n,
-                                         const double *x, double *out, fm_solve_stats *stats,
-                                         fm_row_stats *rows);
-/* As fm_solver_set_grid, for draws and transports to come. */
-FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
-/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
-   to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
-   written. */
-FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
-                                     const int32_t *labels, const float *cond, size_t n, float *out);
 /* One call: a sampler with default options, a draw, and the sampler destroyed. */
 FM_API fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row,
                            const int32_t *labels, const float *cond, size_t n, float *out);
 
 /* ---- Setting up structs ------------------------------------------------------------------------ */
 
+/* Zero, the default in every field, and the size. */
 #define FM_DEFINE_INIT_(type)                                                                             \
   static inline void type##_init(type *s) {                                                               \
     memset(s, 0, sizeof *s);                                                                              \
@@ -977,18 +655,13 @@ FM_API fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, ui
   }
 FM_DEFINE_INIT_(fm_ctx_options)
 FM_DEFINE_INIT_(fm_ctx_info)
-FM_DEFINE_INIT_(fm_path_coefficients)
 FM_DEFINE_INIT_(fm_net_options)
 FM_DEFINE_INIT_(fm_optimizer_options)
 FM_DEFINE_INIT_(fm_data_options)
-FM_DEFINE_INIT_(fm_npy_info)
 FM_DEFINE_INIT_(fm_trainer_options)
 FM_DEFINE_INIT_(fm_validation_options)
 FM_DEFINE_INIT_(fm_solver_options)
-FM_DEFINE_INIT_(fm_solve_stats)
-FM_DEFINE_INIT_(fm_solver_info)
 FM_DEFINE_INIT_(fm_sampler_options)
-#undef FM_DEFINE_INIT_
 
 #ifdef __cplusplus
 }

@@ -1,17 +1,19 @@
 # The tests. `make check` builds and runs them all and ends with "N passed, N failed".
 #
 #   make check                       everything below but the variants, in under three minutes on two cores
-#   make check-ffi                   callers in Rust and Go only
+#   make check-ffi                   callers in C, C++, Rust, Go, Fortran of an installed copy, by their own tools
+#   make abi-check                   the binary interface is the committed one; abi-baseline commits to another
+#   make check-abi                   that, planted breaks of it, and two builds with the same bytes
 #   make check-double                derivatives and reference numbers in a build with double inside
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
-#   make check-all                   all of these
+#   make check-all                   all of these and check-abi
 #   make check-large                 a table of 2.6 GB trains in 200 MB
 #   make check-grid                  every path with every prior learns two moons; prints how well (five minutes)
 #   make fuzz FUZZ_SECONDS=60        libFuzzer on each target (clang)
 #
 # Every variant has a folder of its own in BUILD. A file tests/unit/NAME_test.c is a Check program; it may include
-# internal headers. The programs in tests/oom and tests/abi see flowmatch.h only.
+# internal headers. The programs in tests/oom and tests/abi see the public headers only.
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
 FUZZ_SECONDS ?= 60
@@ -22,6 +24,7 @@ T := $(BUILD)/tests
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 OOM := $(T)/oom/oom_test
 BAD_ARGS := $(T)/abi/bad_args_test
+OLD_CLIENT := $(T)/abi/old_client
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(FUZZ_TARGETS:%=$(T)/fuzz/%_replay)
 OOM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oom/*.c))
@@ -46,6 +49,12 @@ $(BAD_ARGS): $(BAD_ARGS_OBJECTS) $(STATIC)
 $(REPLAYS): $(T)/fuzz/%_replay: $(T)/fuzz/%_fuzz.o $(T)/fuzz/fuzz.o $(T)/fuzz/replay.o $(STATIC)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BLAS_LIBS) $(LIBS)
+# As a caller of long ago compiled it: with the headers of then.
+$(OLD_CLIENT): tests/abi/old_client.c $(wildcard tests/abi/old/*.h) $(SHARED)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c99 -Wall -Wextra -Wpedantic -Werror $(SANITIZE) -Itests/abi/old -o $@ $< $(LDFLAGS) $(SHARED) \
+	  -Wl,-rpath,$(abspath $(BUILD)) -lm
 
 -include $(wildcard $(T)/*/*.d)
 .SECONDARY: $(UNIT:%=%.o) $(OOM_OBJECTS) $(BAD_ARGS_OBJECTS) $(FUZZ_OBJECTS)
@@ -72,26 +81,33 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
-ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
-tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
+# FFI_ALL=1: a missing tool is a failure.
+ffi = FFI_ALL=$(FFI_ALL) CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" \
+  sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
+tests_ffi = $(call test,ffi_hpp,$(ffi) hpp-all) $(call test,ffi_rust,$(ffi) rust) $(call test,ffi_go,$(ffi) go) \
+  $(call test,ffi_cmake,$(ffi) c-cmake c++-cmake) $(call test,ffi_rest,$(ffi) c c-static c++ fortran)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
-  $(call test,callers,$(ffi) c c-static c++) $(call test,layers,sh tests/layers.sh) \
-  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) \
-  $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS)))
+  $(call test,callers,$(ffi) c c-static c++ hpp) $(call test,layers,sh tests/layers.sh) \
+  $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
+  $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS))) \
+  $(call test,old_client,$(OLD_CLIENT) $(T)/abi/old_client.safetensors)
+tests_abi = $(call test,abi,CC="$(CC)" sh tests/abi/abi.sh check $(SHARED)) \
+  $(call test,abi_breaks,CC="$(CC)" sh tests/abi/breaks.sh $(SHARED)) \
+  $(call test,reproducible,MAKE="$(MAKE)" JOBS=$(JOBS) sh tests/abi/reproducible.sh)
 
 needs_units := $(UNIT)
 needs_harness := $(OOM) $(BAD_ARGS) $(REPLAYS)
 needs_program := $(PROGRAM)
-needs_outside := $(INSTALLED)/done $(BAD_ARGS)
+needs_outside := $(INSTALLED)/done $(BAD_ARGS) $(OLD_CLIENT)
 needs_ffi := $(INSTALLED)/done
 
 # ---- running ----------------------------------------------------------------------------------------
 
 # The long ones first, so that none is left alone at the end.
-PARTS ?= outside ffi program harness units
+PARTS ?= outside program harness units
 # Builds on all processors also where nobody gave -j.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
-run_parts = JOBS=$(JOBS) $(TEST_ENV) sh tests/run.sh $(T)/logs $(foreach g,$(1),$(tests_$(g)))
+run_parts = JOBS=$(JOBS) $(TEST_ENV) sh tests/run.sh $(T)/logs$(2) $(foreach g,$(1),$(tests_$(g)))
 
 .PHONY: check check-ffi check-programs need-check
 need-check:
@@ -104,7 +120,16 @@ check: need-check
 
 check-ffi:
 	+@$(MAKE) --no-print-directory $(parallel) $(needs_ffi)
-	@$(call run_parts,ffi)
+	@$(call run_parts,ffi,-ffi)
+
+# The binary interface: docs/abi.md.
+.PHONY: abi-check abi-baseline check-abi
+abi-check: $(SHARED)
+	@CC="$(CC)" sh tests/abi/abi.sh check $(SHARED)
+abi-baseline: $(SHARED)
+	@sh tests/abi/abi.sh baseline $(SHARED)
+check-abi: $(SHARED)
+	@$(call run_parts,abi,-abi)
 
 # Files larger than tests should be: see tests/large.sh.
 .PHONY: check-large
@@ -169,10 +194,11 @@ check-none:
 
 # Goes on after a failure, and adds up what the variants wrote.
 check-all:
-	+@rm -f $(T)/logs/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); \
-	  for target in check $(VARIANTS); do \
+	+@rm -f $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); \
+	  for target in check check-abi check-ffi $(VARIANTS); do \
 	    echo "== $$target"; $(MAKE) --no-print-directory $$target || echo "== $$target failed"; done; \
-	  for total in $(T)/logs/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
+	  for total in $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total \
+	      $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
 	    cat $$total 2>/dev/null || echo "0 passed, 1 failed"; done | \
 	  awk '{ passed += $$1; failed += $$3 } END { print passed " passed, " failed " failed"; exit failed > 0 }'
 

@@ -2,7 +2,7 @@
 #ifndef FMI_CORE_H
 #define FMI_CORE_H
 
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

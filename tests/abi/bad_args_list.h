@@ -1,4 +1,4 @@
-/* Every function of flowmatch.h. FUNCTION(name) is defined by who includes this; there is a test
+/* Every function of flowmatch*.h. FUNCTION(name) is defined by who includes this; there is a test
    about_NAME for each. */
 FUNCTION(fm_status_name)
 FUNCTION(fm_version)

@@ -1,6 +1,6 @@
 /* header_test.c - flowmatch.h compiles alone and first, and what callers have compiled in stays as it is.
    Compiled, not run, by header.sh. */
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include "layout.h"
 

@@ -5,7 +5,7 @@
 #ifndef FM_TESTS_LAYOUT_H
 #define FM_TESTS_LAYOUT_H
 
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #if defined(__cplusplus)
 #define HOLDS(condition) static_assert(condition, #condition)

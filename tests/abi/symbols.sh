@@ -1,5 +1,5 @@
 #!/bin/sh
-# What leaves the libraries: the functions of flowmatch.h and nothing else, few dependencies, a small file.
+# What leaves the libraries: the functions of the public headers and nothing else, few dependencies, a small file.
 #
 #   sh tests/abi/symbols.sh SHARED STATIC BAD_ARGS_TEST
 #
@@ -27,22 +27,28 @@ empty() {
 }
 
 # FM_API declarations may span lines, comments between them don't count.
-tr '\n' ' ' <include/flowmatch.h | sed 's|/\*|\n/*|g; s|\*/|\n|g' | sed '/^\/\*/d' | tr '\n' ' ' | sed 's/;/;\n/g' |
+cat include/*.h | tr '\n' ' ' | sed 's|/\*|\n/*|g; s|\*/|\n|g' | sed '/^\/\*/d' | tr '\n' ' ' | sed 's/;/;\n/g' |
   sed -n 's/.*FM_API [^(]*[ *]\(fm_[a-z0-9_]*\)(.*/\1/p' | sort >"$dir/declared"
 if [ "$(wc -l <"$dir/declared")" -lt 50 ]; then
   failed=$((failed + 1))
-  echo "FAILED: include/flowmatch.h seems to declare only $(wc -l <"$dir/declared") functions"
+  echo "FAILED: include/*.h seem to declare only $(wc -l <"$dir/declared") functions"
 fi
 
 "$bad_args" --list | sort >"$dir/covered"
 comm -23 "$dir/declared" "$dir/covered" >"$dir/out"
 empty "declared, but in no test of bad arguments (tests/abi/bad_args_list.h)" "$dir/out"
 comm -13 "$dir/declared" "$dir/covered" >"$dir/out"
-empty "tested, but not declared in flowmatch.h" "$dir/out"
+empty "tested, but not declared in include/*.h" "$dir/out"
 
-nm -D --defined-only "$shared" | awk '{ print $NF }' | sort >"$dir/exported"
+# src/api/symbols.map is the list of what is exported; its blocks have names, which are symbols too.
+sed -n 's/^ *\(fm_[a-z0-9_]*\);$/\1/p' src/api/symbols.map | sort >"$dir/listed"
+comm -13 "$dir/declared" "$dir/listed" >"$dir/out"
+empty "in src/api/symbols.map, but not declared in include/*.h" "$dir/out"
+comm -23 "$dir/declared" "$dir/listed" >"$dir/out"
+empty "declared, but not in src/api/symbols.map" "$dir/out"
+nm -D --defined-only "$shared" | awk '$2 != "A" { sub(/@.*/, "", $NF); print $NF }' | sort >"$dir/exported"
 comm -13 "$dir/declared" "$dir/exported" >"$dir/out"
-empty "exported, but not declared in flowmatch.h" "$dir/out"
+empty "exported, but not declared in include/*.h" "$dir/out"
 comm -23 "$dir/declared" "$dir/exported" >"$dir/out"
 empty "declared, but not exported" "$dir/out"
 

@@ -2,7 +2,7 @@
 #ifndef FM_TESTS_ALLOCATOR_H
 #define FM_TESTS_ALLOCATOR_H
 
-#include "flowmatch.h"
+#include "flowmatch_parts.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,3 +1,3 @@
-module caller
+module example.org/ring
 
-go 1.18
+go 1.19

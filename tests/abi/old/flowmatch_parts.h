@@ -1,0 +1,413 @@
+/*
+ * flowmatch_parts.h - the parts of flowmatch.h by themselves, and your own in their place
+ * SPDX-License-Identifier: MIT
+ *
+ * flowmatch.h makes the parts, trains and draws with them. This header is for who needs more of a part:
+ *
+ *   used alone     a path's coefficients and conversions, a prior's density, a network's velocity and its
+ *                  derivatives, an optimiser's step, a solver on any right-hand side, statistics and weights
+ *                  as numbers, the loss of rows, rows carried through the flow with what that took;
+ *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the sum of
+ *                  gradients over processes, each by a callback.
+ *
+ * The conventions stand in flowmatch.h.
+ */
+#ifndef FLOWMATCH_PARTS_H
+#define FLOWMATCH_PARTS_H
+
+#include "flowmatch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Paths --------------------------------------------------------------------------------------- */
+
+/* The coefficients of x_t and their time derivatives at one time. */
+typedef struct fm_path_coefficients {
+  uint64_t struct_size;
+  double alpha, sigma, gamma;       /* of x1, of x0, of eps */
+  double d_alpha, d_sigma, d_gamma; /* d/dt */
+} fm_path_coefficients;
+
+/* Fills all six fields but struct_size for 0 <= t <= 1. May be called from several threads at once. */
+typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
+
+/* What a row of a path can be described by, together with x_t. */
+#define FM_VELOCITY 0u /* u = dx/dt */
+#define FM_X1 1u       /* the data end */
+#define FM_X0 2u       /* the source end; with a Gaussian prior, the noise */
+#define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
+
+/* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
+   finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
+   valid while the path or anything made from it lives. A model with such a path can't be saved. */
+FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
+/* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-4 from an
+   end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
+   that of the interval's end. */
+FM_API fm_status fm_path_interval(fm_ctx *ctx, const fm_path *path, double *first, double *last);
+/* The time *t in [0, 1] at which alpha / sigma = snr, to rounding. FM_E_DOMAIN outside the ratios of the
+   ends: from 0 on for most kinds, to INFINITY where sigma(1) = 0. In a path of the caller's the ratio must
+   rise. */
+FM_API fm_status fm_path_snr_inverse(fm_ctx *ctx, const fm_path *path, double snr, double *t);
+/* The coefficients at t; FM_E_DOMAIN outside [0, 1] and where a derivative is infinite. Set
+   out->struct_size first. */
+FM_API fm_status fm_path_coefficients_at(fm_ctx *ctx, const fm_path *path, double t,
+                                         fm_path_coefficients *out);
+/* x_t and the target u_t of n rows. x0, x1 [n][dim]; eps [n][dim] or NULL if gamma is 0; t [n].
+   xt, ut [n][dim]; either may be NULL. */
+FM_API fm_status fm_path_interpolate(fm_ctx *ctx, const fm_path *path, const double *x0, const double *x1,
+                                     const double *eps, const double *t, size_t n, size_t dim, double *xt,
+                                     double *ut);
+/* Converts between descriptions of the same rows: `value` of kind `from` (FM_VELOCITY ...) at (t, x) to
+   kind `to`. Exact inverses on the path's regular interval; at the ends limits, and where one doesn't exist
+   (D = alpha' sigma - alpha sigma' is 0 at t = 0 in a polynomial path, say) FM_E_DOMAIN names the row. x,
+   value, out [n][dim], t [n]; out may be value. Paths with gamma != 0 are FM_E_UNSUPPORTED. */
+FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint32_t to,
+                                 const double *t, const double *x, const double *value, size_t n,
+                                 size_t dim, double *out);
+
+/* ---- Priors -------------------------------------------------------------------------------------- */
+
+/* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
+   row must depend on (seed, its index) alone, or "same bits" is lost. May be called from several threads. */
+typedef struct fm_prior_request {
+  uint64_t struct_size;
+  uint64_t seed; /* of the draw */
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  double *x0; /* out, [n][dim] */
+} fm_prior_request;
+typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
+/* Writes the log-densities of n rows, in the data's units; -INFINITY where the density is 0. */
+typedef struct fm_log_density_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const double *x;     /* [n][dim] */
+  double *log_density; /* out, [n] */
+} fm_log_density_request;
+typedef int32_t (*fm_log_density_fn)(void *user, const fm_log_density_request *request);
+
+/* `user` must stay valid while the prior or anything made from it lives. Models with it can't be saved. */
+FM_API fm_status fm_prior_create_callback(fm_ctx *ctx, fm_prior_fn fn, void *user, fm_prior **out);
+/* With its log-density, so that fm_prior_log_density answers. */
+FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, fm_log_density_fn log_density,
+                                                  void *user, fm_prior **out);
+/* The natural logarithm of the prior's density at n rows x [n][dim], in the prior's units (normalised for
+   the Gaussian, the data's for the others): out [n], -INFINITY where it is 0. FM_E_UNSUPPORTED for rows, and
+   for a callback without one. If a callback fails or writes what is no number, out may be written. */
+FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
+                                      size_t dim, double *out);
+
+/* ---- Normalisers --------------------------------------------------------------------------------- */
+
+/* Given statistics: normalised = (x - shift) / scale; scale >= 0, finite. shift, scale [dim]. */
+FM_API fm_status fm_normaliser_create(fm_ctx *ctx, const double *shift, const double *scale, size_t dim,
+                                      fm_normaliser **out);
+/* Copies the statistics out: shift, scale [dim]; either may be NULL. */
+FM_API fm_status fm_normaliser_get(fm_ctx *ctx, const fm_normaliser *normaliser, double *shift,
+                                   double *scale);
+
+/* ---- Networks ------------------------------------------------------------------------------------ */
+
+/* Parameter tensors in block order. FM_E_INVALID past the last. name is valid while the net lives; shape
+   has up to 3 entries, unused ones 0. Outputs may be NULL. */
+FM_API fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, const char **name,
+                               size_t *offset, uint64_t shape[3]);
+/* Initial parameters, the same for the same seed: params [n_params]. */
+FM_API fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *params);
+/* The network itself on normalised rows: params [n_params], x [n][dim], t [n], labels
+   [n][n_class_columns] or NULL (null class), cond [n][cond_dim] or NULL (absent), out [n][dim].
+   Unlike fm_sampler_velocity, these three allocate their workspace for the call. */
+FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                                 const double *t, const int32_t *labels, const float *cond, size_t n,
+                                 float *out);
+/* Vector-Jacobian products: d_out [n][dim] in; d_x [n][dim] and d_params [n_params] are written, either may
+   be NULL. */
+FM_API fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                            const double *t, const int32_t *labels, const float *cond, const float *d_out,
+                            size_t n, float *d_x, float *d_params);
+/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n] or NULL; out, d_out [n][dim], out
+   may be NULL. FM_E_UNSUPPORTED for custom networks. */
+FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
+                            const double *t, const int32_t *labels, const float *cond, const float *dx,
+                            const double *dt, size_t n, float *out, float *d_out);
+
+/* What a custom network's callbacks get. Rows are independent; may be called from several threads. */
+typedef struct fm_net_call {
+  uint64_t struct_size;
+  uint64_t n;            /* rows */
+  uint64_t dim;
+  const float *params;   /* [n_params] */
+  const float *x;        /* [n][dim], normalised */
+  const double *t;       /* [n] */
+  const int32_t *labels; /* [n][n_class_columns], -1 is the null class; NULL: the null class in every row */
+  const float *cond;     /* [n][cond_dim], normalised; rows without it start with NaN. NULL: no row has it */
+  float *velocity;       /* forward: out, [n][dim] */
+  const float *d_velocity; /* vjp: in, [n][dim] */
+  float *d_x;            /* vjp: out, [n][dim], or NULL if not wanted */
+  float *d_params;       /* vjp: add the gradient over all n rows to it, [n_params], or NULL */
+} fm_net_call;
+typedef int32_t (*fm_net_fn)(void *user, const fm_net_call *call);
+/* Writes the initial parameters: params [n_params]. */
+typedef int32_t (*fm_net_init_fn)(void *user, uint64_t seed, float *params, size_t n_params);
+
+/* The caller's own network. init may be NULL (parameters start at 0). `user` must stay valid while the net
+   or anything made from it lives. Models with it can't be saved, their parameters can be copied out. */
+FM_API fm_status fm_net_create_custom(fm_ctx *ctx, size_t dim, const uint32_t *n_classes,
+                                      size_t n_class_columns, size_t cond_dim, size_t n_params,
+                                      fm_net_fn forward, fm_net_fn vjp, fm_net_init_fn init, void *user,
+                                      fm_net **out);
+
+/* ---- Optimisers ---------------------------------------------------------------------------------- */
+
+/* The length of the state block for n_params parameters, in floats. Start it at zero. */
+FM_API size_t fm_optimizer_state_count(const fm_optimizer *optimizer, size_t n_params);
+/* The rate of the given step, counted from 1; what evaluations make of a plateau's rate is not in it. */
+FM_API double fm_optimizer_rate(const fm_optimizer *optimizer, uint64_t step);
+/* One update in place: params, grad [n_params], state [fm_optimizer_state_count]. step counts from 1. The
+   gradient's norm before clipping is written to *grad_norm unless NULL. grad is not changed. A non-finite
+   number in grad, params or state is named by array and index. FM_OPTIMIZER_MUON has to know what is a
+   matrix: FM_E_UNSUPPORTED here, offered by fm_optimizer_step_net. */
+FM_API fm_status fm_optimizer_step(fm_ctx *ctx, const fm_optimizer *optimizer, uint64_t step,
+                                   const float *grad, size_t n_params, float *params, float *state,
+                                   double *grad_norm);
+/* The same for the parameters of a net, with any rule: params, grad [fm_net_n_params]. FM_OPTIMIZER_MUON
+   allocates its workspace for the call (in a trainer it has one). */
+FM_API fm_status fm_optimizer_step_net(fm_ctx *ctx, const fm_optimizer *optimizer, const fm_net *net,
+                                       uint64_t step, const float *grad, float *params, float *state,
+                                       double *grad_norm);
+
+/* ---- Data ---------------------------------------------------------------------------------------- */
+
+/* Rows to fill: row i of the request is row first_row + i of the stream. The stream of a training run is
+   read in order from row 0; after a resume it goes on where it stood, so a pull whose rows depend on their
+   index alone resumes bit-equal. */
+typedef struct fm_pull_request {
+  uint64_t struct_size;
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  double *x1;      /* out, [n][dim] */
+  double *x0;      /* out, [n][dim], if the data was made with pairs, else NULL */
+  int32_t *labels; /* out, [n][n_class_columns], or NULL if there are none */
+  float *cond;     /* out, [n][cond_dim], or NULL if there is none */
+  float *weights;  /* out, [n], preset to 1 */
+} fm_pull_request;
+typedef int32_t (*fm_pull_fn)(void *user, const fm_pull_request *request);
+/* A stream the caller fills; pairs: 1 if it fills x0 too. Called from the thread that trains. `user` must
+   stay valid while the data or anything made from it lives. */
+FM_API fm_status fm_data_create_pull(fm_ctx *ctx, fm_pull_fn fn, void *user, size_t dim,
+                                     size_t n_class_columns, size_t cond_dim, uint32_t pairs, fm_data **out);
+
+/* Rows to fill by their indexes, in any order: row[i] < the data's n is row i of the outputs. */
+typedef struct fm_gather_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const uint64_t *row; /* [n] */
+  double *x1;          /* this and the others: as in fm_pull_request */
+  double *x0;          /* pairs */
+  int32_t *labels;     /* classes */
+  float *cond;         /* condition vectors */
+  float *weights;      /* of the loss */
+} fm_gather_request;
+typedef int32_t (*fm_gather_fn)(void *user, const fm_gather_request *request);
+/* n rows in a storage of the caller's (a data base, files of another format): the library asks for those it
+   wants, in shuffled epochs. Otherwise as fm_data_create_pull. */
+FM_API fm_status fm_data_create_gather(fm_ctx *ctx, fm_gather_fn fn, void *user, size_t n, size_t dim,
+                                       size_t n_class_columns, size_t cond_dim, uint32_t pairs,
+                                       fm_data **out);
+
+/* What a NumPy .npy file holds. */
+typedef struct fm_npy_info {
+  uint64_t struct_size;
+  uint64_t rank;     /* of the array: 1 to 8 */
+  uint64_t shape[8]; /* shape[0] rows; the others make up a row */
+  char dtype[8];     /* "f4", "f8", "u1", "i8" ... */
+} fm_npy_info;
+/* Set info->struct_size first. FM_E_FORMAT and FM_E_UNSUPPORTED say what is wrong with the file. */
+FM_API fm_status fm_npy_inspect(fm_ctx *ctx, const char *file, fm_npy_info *info);
+/* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim];
+   each may be NULL. On failure rows before it are written. Not for streams. */
+FM_API fm_status fm_data_read(fm_ctx *ctx, const fm_data *data, size_t first, size_t n, double *x1,
+                              int32_t *labels, float *cond);
+/* The largest label + 1 of every class column: n_classes [n_class_columns]. Not for streams. */
+FM_API fm_status fm_data_count_classes(fm_ctx *ctx, const fm_data *data, uint32_t *n_classes);
+
+/* ---- Models -------------------------------------------------------------------------------------- */
+
+/* Puts caller's weights into a model: params [n_params]; ema [n_params] or NULL (params). path NULL: CondOT;
+   prior NULL: Gaussian; normaliser NULL: identity; cond_normaliser NULL: identity. Everything is copied or
+   retained. */
+FM_API fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, const float *ema,
+                                 const fm_path *path, const fm_prior *prior,
+                                 const fm_normaliser *normaliser, const fm_normaliser *cond_normaliser,
+                                 fm_model **out);
+/* Copies weights out: params, ema [n_params]; either may be NULL. */
+FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);
+
+/* ---- Training ------------------------------------------------------------------------------------ */
+
+/* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
+   They are then mapped to the path's interval. Called once a step, from the thread that trains. */
+struct fm_time_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *uniforms; /* [n][2] */
+  double *t;              /* out, [n] */
+};
+
+/* Weights >= 0 of the loss at times t, likewise. */
+struct fm_time_weight_request {
+  uint64_t struct_size;
+  uint64_t n;
+  const double *t; /* [n] */
+  double *weight;  /* out, [n] */
+};
+
+/* The place for a distributed sum: between the gradient and the update, once an update. grad [n] holds the
+   sum over this process's rows, those of all its micro-batches, of weight * gradient, *weight the sum of the
+   weights, *loss the weighted loss sum. Replace all three by the sums over all processes. Every process must
+   call with the same step. Give each a seed of its own, since noise is keyed by (seed, row number), and all
+   the same params to start from. */
+struct fm_reduction {
+  uint64_t struct_size;
+  uint64_t step;  /* the update that comes, counted from 1 */
+  uint64_t n;     /* parameters */
+  float *grad;    /* in and out, [n] */
+  double *weight; /* in and out */
+  double *loss;   /* in and out */
+};
+
+/* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
+   the same on every call, so values compare. Times are uniform and w(t) = 1 whatever the options say. n 0:
+   every row (a pull needs n); more than there are: again, with other times and noise. */
+FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_data *data, uint64_t seed,
+                                     uint64_t n, double *loss);
+/* The same for a model, as it was loaded or made; allocates a workspace for the call. */
+FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *data, uint64_t seed,
+                                   uint64_t n, double *loss);
+/* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
+   step was done, the last one failed, or micro-batches came since. */
+FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
+
+/* ---- Solvers ------------------------------------------------------------------------------------- */
+
+/* What a solve took. */
+typedef struct fm_solve_stats {
+  uint64_t struct_size;
+  uint64_t nfe;       /* rows evaluated in all: sum over calls of their n */
+  uint64_t max_nfe;   /* the most evaluations that one row took */
+  uint64_t accepted;  /* steps, over all rows */
+  uint64_t rejected;  /* tries, likewise */
+  uint64_t failed;    /* rows that ended early: FM_E_STEPS or FM_E_NONFINITE */
+} fm_solve_stats;
+
+/* The same of one row. It comes in arrays, so it has no size and never grows. */
+typedef struct fm_row_stats {
+  uint64_t nfe;      /* evaluations */
+  uint64_t accepted; /* steps */
+  uint64_t rejected; /* tries */
+  double t;          /* how far it got */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
+  uint32_t reserved; /* 0 */
+} fm_row_stats;
+
+/* What a method is. */
+typedef struct fm_solver_info {
+  uint64_t struct_size;
+  const char *name;     /* "dopri5"; static */
+  uint32_t method;      /* FM_SOLVER_... */
+  uint32_t order;       /* the error falls with the step's length to this power */
+  uint32_t evaluations; /* of a step */
+  uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
+} fm_solver_info;
+
+/* The methods in turn: index counts from 0; FM_E_INVALID past the last. Set info->struct_size first. */
+FM_API fm_status fm_solver_method_info(fm_ctx *ctx, size_t index, fm_solver_info *info);
+
+/* The right-hand side: row i is at time t[i]. Rows may be any subset in any order: `row` [n] gives their
+   index in y. */
+typedef struct fm_rhs_call {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const uint64_t *row; /* [n] */
+  const double *t;     /* [n] */
+  const double *x;     /* [n][dim] */
+  double *dxdt;        /* out, [n][dim] */
+} fm_rhs_call;
+typedef int32_t (*fm_rhs_fn)(void *user, const fm_rhs_call *call);
+
+/* After every step of a solve: rows first_row.. are at times t [n] with state x [n][dim]. */
+typedef struct fm_trajectory {
+  uint64_t struct_size;
+  uint64_t step; /* 0: the start */
+  uint64_t first_row;
+  uint64_t n;
+  uint64_t dim;
+  const double *t; /* [n] */
+  const double *x; /* [n][dim] */
+} fm_trajectory;
+typedef int32_t (*fm_trajectory_fn)(void *user, const fm_trajectory *trajectory);
+
+/* A solver for rows of dim numbers; options NULL: the defaults. */
+FM_API fm_status fm_solver_create(fm_ctx *ctx, size_t dim, const fm_solver_options *options,
+                                  fm_solver **out);
+FM_API void fm_solver_destroy(fm_solver *solver);
+/* Solves dx/dt = rhs from t0 to t1 (t1 < t0 solves in reverse) for n rows, y [n][dim] in place, any n. rhs
+   is never evaluated outside [t0, t1], and t1 is hit exactly. trajectory and stats may be NULL. */
+FM_API fm_status fm_solver_solve(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user, double t0,
+                                 double t1, size_t n, double *y, fm_trajectory_fn trajectory,
+                                 void *trajectory_user, fm_solve_stats *stats);
+
+/* The states at the caller's times, n_times >= 2 that rise or fall from the start to the end: y [n][dim] at
+   times[0], out [n_times][n][dim], whose first block is y (y may be out). Steps are those of
+   fm_solver_solve: states between them are interpolated, to order 4 by dopri5 and tsit5 and to order 3 by
+   the others, from slopes that are there. Fixed steps evaluate once more at the last time if a time before
+   it falls into the last step. rows [n] or NULL gets every row's statistics. A row that fails leaves its
+   entries at times it didn't reach as they were, but the last, which is its state so far. */
+FM_API fm_status fm_solver_solve_at(fm_ctx *ctx, fm_solver *solver, fm_rhs_fn rhs, void *user,
+                                    const double *times, size_t n_times, size_t n, const double *y,
+                                    double *out, fm_solve_stats *stats, fm_row_stats *rows);
+/* The steps of a solver made with FM_GRID_CUSTOM: grid [n_grid], n_grid = n_steps + 1, rises from 0 to 1.
+   Until it is set the grid is uniform. */
+FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double *grid, size_t n_grid);
+
+/* ---- Sampling ------------------------------------------------------------------------------------ */
+
+/* Carries the caller's rows x [n][dim], in the data's units, in place from t0 to t1; (0, 1) generates,
+   (1, 0) encodes. trajectory (in the data's units, from the calling thread) and stats may be NULL. */
+FM_API fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, double t1,
+                                      const int32_t *labels, const float *cond, size_t n, double *x,
+                                      fm_trajectory_fn trajectory, void *trajectory_user,
+                                      fm_solve_stats *stats);
+/* The rows at the caller's times in [0, 1], as fm_solver_solve_at: x [n][dim] at times[0] (it may be out),
+   out [n_times][n][dim], both in the data's units; stats and rows [n] may be NULL. */
+FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double *times,
+                                         size_t n_times, const int32_t *labels, const float *cond, size_t n,
+                                         const double *x, double *out, fm_solve_stats *stats,
+                                         fm_row_stats *rows);
+/* As fm_solver_set_grid, for draws and transports to come. */
+FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
+/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
+   to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
+   written. */
+FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
+                                     const int32_t *labels, const float *cond, size_t n, float *out);
+
+/* ---- Setting up structs -------------------------------------------------------------------------- */
+
+FM_DEFINE_INIT_(fm_path_coefficients)
+FM_DEFINE_INIT_(fm_npy_info)
+FM_DEFINE_INIT_(fm_solve_stats)
+FM_DEFINE_INIT_(fm_solver_info)
+
+#ifdef __cplusplus
+}
+#endif
+#endif
