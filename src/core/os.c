@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,6 +21,17 @@ double fmi_os_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+long long fmi_os_process(void) { return getpid(); }
+
+void fmi_os_print(char *text, size_t bytes, const char *format, va_list arguments) {
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* known to every system: not allocated */
+  locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
+  vsnprintf(text, bytes, format, arguments);
+  if (plain == (locale_t)0) return;
+  uselocale(before); /* of this thread alone; may be LC_GLOBAL_LOCALE */
+  freelocale(plain);
 }
 
 /* Says which operation failed on which file, and the system's reason. A long name is shown by its end, which

@@ -4,7 +4,12 @@
 
 #include "core/core.h"
 
-double fmi_os_seconds(void); /* a monotonic clock */
+#include <stdarg.h>
+
+double fmi_os_seconds(void);    /* a monotonic clock */
+long long fmi_os_process(void); /* this process's number; another one in a forked child */
+/* vsnprintf with a point in numbers whatever the host's locale writes. */
+void fmi_os_print(char *text, size_t bytes, const char *format, va_list arguments);
 
 /* Reads a whole regular file into a block of `memory`. */
 fm_status fmi_os_read_file(fmi_memory *memory, const char *file, void **bytes, size_t *n_bytes,
