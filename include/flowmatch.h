@@ -43,7 +43,13 @@
  *             sample's bits depend on (model, seed, row index, solver) and not on how rows are split into
  *             calls, on the number of threads or on the order of calls.
  * Host        No printing, exit, abort, signal handler or mutable global; the default is to work on the
- *             caller's thread alone.
+ *             caller's thread alone. Signal masks, locale, environment and open files are as before after
+ *             every call, and the library's threads block all signals but those of their own faults.
+ *             A call computes with its caller's rounding and flush to zero, on whichever thread, and masks
+ *             floating-point traps meanwhile, also in callbacks; what is promised of numbers holds for the
+ *             default, to nearest without flush to zero. A call takes at most 40 KiB of stack and what
+ *             callbacks need. In a forked child a context with threads is refused (FM_E_FORKED); handles go
+ *             on there with a context that has none or was made there, if no thread was using them.
  */
 #ifndef FLOWMATCH_H
 #define FLOWMATCH_H

@@ -71,7 +71,7 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh)) \
-  $(call test,locale,sh tests/locale.sh $(abspath $(T)/locale) $(abspath $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
+  $(call test,guest,sh tests/guest.sh $(abspath $(T)/guest $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
 ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
 tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
@@ -81,7 +81,7 @@ tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath
 
 needs_units := $(UNIT)
 needs_harness := $(OOM) $(BAD_ARGS) $(REPLAYS)
-needs_program := $(PROGRAM) $(T)/unit/guest_process_test $(OOM)
+needs_program := $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)
 needs_outside := $(INSTALLED)/done $(BAD_ARGS)
 needs_ffi := $(INSTALLED)/done
 
