@@ -703,7 +703,8 @@ typedef struct fm_trainer_options {
   uint64_t struct_size;
   uint64_t seed;
   uint64_t batch;         /* rows of a step; 0: 256. Also the most a call of fm_trainer_step may bring */
-  uint64_t publish_every; /* steps between published snapshots; 0: only fm_trainer_publish */
+  uint64_t publish_every; /* steps between published snapshots, in a run or in the caller's loop; 0: only
+                             fm_trainer_publish */
   uint64_t n_snapshots;   /* snapshot blocks; 0: 3; at least 2 */
   double ema_decay;       /* 0: 0.999, warmed up as min(decay, (1 + n) / (10 + n)); negative: no average */
   double label_dropout;   /* share of rows trained without their condition; 0: 0.1; negative: none */
