@@ -74,7 +74,8 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,guest,sh tests/guest.sh $(abspath $(T)/guest $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
 ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)
-tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
+tests_outside = $(call test,guides,CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/guides.sh $(INSTALLED) $(abspath $(T)/guides)) \
+  $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
   $(call test,callers,$(ffi) c c-static c++) $(call test,layers,sh tests/layers.sh) \
   $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS)))

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAIRS 20000
-#define STEPS 2500
+#define PAIRS 10000
+#define STEPS 1500
 #define DRAWS 4000
 #define NOISE 0.5
 

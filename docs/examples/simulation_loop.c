@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define WALKERS 256
-#define UPDATES 1500
+#define UPDATES 1000
 #define RATE 1.0
 #define NOISE 0.8
 #define LAG 0.5 /* the surrogate jumps this far in time, the simulation takes SUBSTEPS for it */
