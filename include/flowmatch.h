@@ -47,9 +47,10 @@
  *             every call, and the library's threads block all signals but those of their own faults.
  *             A call computes with its caller's rounding and flush to zero, on whichever thread, and masks
  *             floating-point traps meanwhile, also in callbacks; what is promised of numbers holds for the
- *             default, to nearest without flush to zero. A call takes at most 40 KiB of stack and what
- *             callbacks need. In a forked child a context with threads is refused (FM_E_FORKED); handles go
- *             on there with a context that has none or was made there, if no thread was using them.
+ *             default, to nearest without flush to zero. Exception flags may be set. A call takes at most
+ *             40 KiB of stack and what callbacks need. In a forked child a context with threads is refused
+ *             (FM_E_FORKED); handles go on there with a context that has none or was made there, if no
+ *             thread was using them.
  */
 #ifndef FLOWMATCH_H
 #define FLOWMATCH_H

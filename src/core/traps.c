@@ -1,13 +1,12 @@
 #include "core/traps.h"
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
+/* Of the control register for SSE, a set bit masks a trap. */
+#define SSE_MASKS 0x1f80u
 
 /* Whether any operation might trap: read where that is cheap, else assumed. */
 static bool may_trap(void) {
 #if defined(__SSE2__)
-  return (_mm_getcsr() & _MM_MASK_MASK) != _MM_MASK_MASK;
+  return (__builtin_ia32_stmxcsr() & SSE_MASKS) != SSE_MASKS;
 #else
   return true;
 #endif
