@@ -62,8 +62,14 @@ static void writes_commas(void) {
   ck_assert_str_eq(localeconv()->decimal_point, ",");
 }
 
-static void (*const hosts[])(void) = {plain, rounds_upward, traps_faults, handles_signals, writes_commas};
+static void (*const hosts[])(void) = {plain, handles_signals, rounds_upward, traps_faults, writes_commas};
 enum { N_HOSTS = sizeof hosts / sizeof *hosts };
+
+/* Under FM_TEST_QUICK the first two: valgrind has neither traps nor flush to zero. */
+static int hosts_played(void) {
+  const char *text = getenv("FM_TEST_QUICK");
+  return text != NULL && text[0] != '\0' && strcmp(text, "0") != 0 ? 2 : N_HOSTS;
+}
 
 /* ---- the executor of a host, on the calling thread, last task first ------------------------------------ */
 
@@ -161,10 +167,11 @@ end:
 
 /* Test _i: a scenario in one of the hosts. */
 START_TEST(every_call_leaves_the_host_as_it_was) {
-  scenario_fn scenario = _i / N_HOSTS < n_scenarios ? scenarios[_i / N_HOSTS] : ask_everything;
+  const int n = hosts_played();
+  scenario_fn scenario = _i / n < n_scenarios ? scenarios[_i / n] : ask_everything;
   const int in = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
   FILE *caught = catch_output();
-  hosts[_i % N_HOSTS]();
+  hosts[_i % n]();
   for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
     allocator_init(&host);
     fm_ctx_options o = allocator_options(&host, n_threads == 2 ? 3 : n_threads);
@@ -214,6 +221,7 @@ START_TEST(a_guest_that_misbehaves_is_seen) {
   getrlimit(RLIMIT_CORE, &core);
   for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
     if (deeds[i] == lower_a_limit && core.rlim_max == 0) continue;
+    if (deeds[i] == flush_to_zero && hosts_played() < N_HOSTS) continue;
     if (deeds[i] == lower_a_limit) setrlimit(RLIMIT_CORE, &(struct rlimit){1, core.rlim_max});
     host_state_get(&before);
     deeds[i]();
@@ -228,6 +236,6 @@ TCase *guest_tests(void) {
   TCase *tcase = tcase_create("guest");
   tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, a_guest_that_misbehaves_is_seen);
-  tcase_add_loop_test(tcase, every_call_leaves_the_host_as_it_was, 0, (n_scenarios + 1) * N_HOSTS);
+  tcase_add_loop_test(tcase, every_call_leaves_the_host_as_it_was, 0, (n_scenarios + 1) * hosts_played());
   return tcase;
 }

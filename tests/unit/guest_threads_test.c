@@ -49,8 +49,9 @@ static void use(fm_ctx *ctx, const shared *s, size_t split, results *r) {
   fm_sampler *sampler;
   double t[N_DRAWN];
   OK(fm_sampler_create(ctx, s->model, NULL, NULL, &sampler));
-  for (size_t first = 0; first < N_DRAWN; first += split) {
-    const size_t n = fmi_min(split, N_DRAWN - first);
+  const size_t rows = quick() ? 10 : N_DRAWN;
+  for (size_t first = 0; first < rows; first += split) {
+    const size_t n = fmi_min(split, rows - first);
     OK(fm_sampler_draw(ctx, sampler, 4, first, p.labels + first, p.cond[first], n, r->drawn[first]));
     for (size_t i = first; i < first + n; i++) {
       t[i] = (double)i / N_DRAWN;
@@ -66,8 +67,8 @@ static void use(fm_ctx *ctx, const shared *s, size_t split, results *r) {
   const kit *k = s->parts;
   OK(fm_trainer_create(ctx, k->net, NULL, NULL, k->normaliser, k->cond_normaliser, k->optimizer, NULL, &o,
                        &r->kit.trainer));
-  OK(fm_trainer_run(ctx, r->kit.trainer, k->data, N_STEPS));
-  OK(fm_model_evaluate(ctx, s->model, k->data, 3, 50, &r->loss));
+  OK(fm_trainer_run(ctx, r->kit.trainer, k->data, quick() ? 2 : N_STEPS));
+  OK(fm_model_evaluate(ctx, s->model, k->data, 3, quick() ? 10 : 50, &r->loss));
 }
 
 static void same_results(const results *a, const results *b) {
@@ -364,6 +365,7 @@ static size_t stack_of(void *(*body)(void *), void *argument) {
 /* All that a host may want to do on a thread. Of a thread's stack the system takes a part for the libraries'
    thread-local variables, 64 KiB with OpenBLAS. */
 START_TEST(threads_with_small_stacks_will_do) {
+  if (quick()) return; /* valgrind doesn't want stacks to be looked at */
   fm_ctx *ctx = new_ctx(1);
   kit k = new_kit(ctx, &p, (fm_net_options){0}, (fm_trainer_options){0});
   fm_model *model;
