@@ -80,13 +80,15 @@ tests_harness = $(call test,oom,$(WRAPPER) $(OOM)) $(call test,bad_args,$(WRAPPE
 tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
-  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
+  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh)) \
+  $(call test,guest,sh tests/guest.sh $(abspath $(T)/guest $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
 # FFI_ALL=1: a missing tool is a failure.
 ffi = FFI_ALL=$(FFI_ALL) CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" \
   sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_hpp,$(ffi) hpp-all) $(call test,ffi_rust,$(ffi) rust) $(call test,ffi_go,$(ffi) go) \
   $(call test,ffi_cmake,$(ffi) c-cmake c++-cmake) $(call test,ffi_rest,$(ffi) c c-static c++ fortran)
-tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
+tests_outside = $(call test,guides,CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/guides.sh $(INSTALLED) $(abspath $(T)/guides)) \
+  $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
   $(call test,callers,$(ffi) c c-static c++ hpp) $(call test,layers,sh tests/layers.sh) \
   $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS))) \
@@ -97,7 +99,7 @@ tests_abi = $(call test,abi,CC="$(CC)" sh tests/abi/abi.sh check $(SHARED)) \
 
 needs_units := $(UNIT)
 needs_harness := $(OOM) $(BAD_ARGS) $(REPLAYS)
-needs_program := $(PROGRAM)
+needs_program := $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)
 needs_outside := $(INSTALLED)/done $(BAD_ARGS) $(OLD_CLIENT)
 needs_ffi := $(INSTALLED)/done
 
