@@ -85,6 +85,14 @@
 #  define FM_API
 #endif
 
+/* Where pointers have 4 bytes, an odd number of them leaves 4 bytes at the end of a struct. They have a name, so
+   that a struct whose fields are all 0 is 0 everywhere, and fields to come begin after them. */
+#if UINTPTR_MAX == 0xffffffffu
+#  define FM_TAIL_32 uint32_t reserved_32; /* ends such a struct */
+#else
+#  define FM_TAIL_32 /* nothing, where pointers have 8 bytes */
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -162,6 +170,7 @@ typedef struct fm_ctx_options {
   uint32_t blas;      /* FM_BLAS_... */
   uint32_t isa;       /* FM_ISA_... */
   uint32_t reserved;  /* 0 */
+  FM_TAIL_32
 } fm_ctx_options;
 
 /* How a context does work. */
