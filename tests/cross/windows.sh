@@ -70,7 +70,7 @@ else
   # shellcheck disable=SC2086
   check "a test of what is the system's" $cc $flags -DFM_STATIC -std=c11 -Isrc tests/cross/windows_test.c \
     -o "$installed/bin/system.exe" $(pc --static --cflags --libs | sed 's/-lflowmatch/-l:libflowmatch.a/')
-  wine=$(command -v wine64 || command -v wine)
+  wine=$(command -v wine64 || command -v wine || command -v /usr/lib/wine/wine64)
   if [ -n "$wine" ]; then
     export WINEPREFIX="$work/wine" WINEDEBUG=-all
     for program in shared static system; do
