@@ -7,7 +7,8 @@
 # "N passed, N failed"; without Debian's tools it is SKIPPED.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-unset MAKEFLAGS MAKELEVEL DESTDIR PREFIX LIBDIR
+make=${MAKE:-make}
+unset MAKE MAKEFLAGS MAKELEVEL DESTDIR PREFIX LIBDIR # debhelper has a MAKE of its own
 built=$(mkdir -p "${BUILD:-build}" && cd "${BUILD:-build}" && pwd)/deb
 passed=0
 failed=0
@@ -29,7 +30,7 @@ if ! command -v dpkg-buildpackage >/dev/null 2>&1 || ! command -v dh >/dev/null 
   exit 0
 fi
 
-check "make deb" env DEB_BUILD_OPTIONS="nocheck parallel=${JOBS:-2}" ${MAKE:-make} --no-print-directory deb DEB_FLAGS=-d
+check "make deb" env DEB_BUILD_OPTIONS="nocheck parallel=${JOBS:-2}" $make --no-print-directory deb DEB_FLAGS=-d
 root=$built/root
 for package in libflowmatch0 libflowmatch-dev flowmatch; do
   check "$package" dpkg-deb -x "$(echo "$built/$package"_*.deb)" "$root"
