@@ -7,6 +7,9 @@
 #   make check-double                derivatives and reference numbers in a build with double inside
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
+#   make check-packaging             install, uninstall, pkg-config, CMake, the tarball; check-deb: Debian packages
+#   make check-cross                 aarch64 and armhf with OpenBLAS, unit tests through qemu: CROSS=aarch64-linux-gnu
+#   make check-musl check-windows    built for musl and run; for Windows, and run where Wine is
 #   make check-all                   all of these and check-abi
 #   make check-large                 a table of 2.6 GB trains in 200 MB
 #   make check-grid                  every path with every prior learns two moons; prints how well (five minutes)
@@ -148,7 +151,8 @@ check-grid: need-check $(T)/unit/moons_test
 # Each says SKIPPED for what its tools are missing for. Other machines are built for in folders of their own.
 MACHINES := check-packaging check-deb check-cross check-musl check-windows
 .PHONY: $(MACHINES)
-machine = @mkdir -p $(T)/logs && $(1) 2>&1 | tee $(T)/logs/$@.log; tail -n 1 $(T)/logs/$@.log | grep -q ', 0 failed$$'
+machine = @mkdir -p $(T)/logs-$@ && $(1) 2>&1 | tee $(T)/logs-$@/log; \
+  tail -n 1 $(T)/logs-$@/log | tee $(T)/logs-$@/total | grep -q ', 0 failed$$'
 check-packaging: all
 	$(call machine,MAKE="$(MAKE) BUILD=$(BUILD)" BUILD=$(BUILD) CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" \
 	  sh tests/packaging/packaging.sh $(T)/packaging)
@@ -195,12 +199,13 @@ check-none:
 	$(call variant,none) BLAS=none
 
 # Goes on after a failure, and adds up what the variants wrote.
+totals := $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total) \
+  $(MACHINES:%=$(T)/logs-%/total)
 check-all:
-	+@rm -f $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); \
-	  for target in check check-abi check-ffi $(VARIANTS); do \
+	+@rm -f $(totals); \
+	  for target in check check-abi check-ffi $(VARIANTS) $(MACHINES); do \
 	    echo "== $$target"; $(MAKE) --no-print-directory $$target || echo "== $$target failed"; done; \
-	  for total in $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total \
-	      $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
+	  for total in $(totals); do \
 	    cat $$total 2>/dev/null || echo "0 passed, 1 failed"; done | \
 	  awk '{ passed += $$1; failed += $$3 } END { print passed " passed, " failed " failed"; exit failed > 0 }'
 

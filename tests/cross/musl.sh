@@ -37,7 +37,7 @@ elif ! sh tests/cross/headers.sh "$work/headers" >"$log"; then
   echo "SKIPPED: musl, because $(cat "$log")"
 else
   build() {
-    make --no-print-directory -s -j"${JOBS:-2}" WERROR=1 BUILD="$out" CC="$cc" CPPFLAGS="-isystem $work/headers" \
+    make --no-print-directory -s V=1 -j"${JOBS:-2}" WERROR=1 BUILD="$out" CC="$cc" CPPFLAGS="-isystem $work/headers" \
       BLAS=none PNG=none "$@"
   }
   if ! build all >"$log" 2>&1; then

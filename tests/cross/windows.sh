@@ -26,7 +26,7 @@ check() {
   fi
 }
 build() {
-  make --no-print-directory -s -j"${JOBS:-2}" WERROR=1 BUILD="$out" CC="$cc" AR=$machine-ar \
+  make --no-print-directory -s V=1 -j"${JOBS:-2}" WERROR=1 BUILD="$out" CC="$cc" AR=$machine-ar \
     CPPFLAGS="-isystem $work/headers" BLAS=none "$@"
 }
 # The names a DLL exports, the DLLs that it needs.
