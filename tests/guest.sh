@@ -15,7 +15,7 @@ passed=0
 failed=0
 
 # Objects of the scenarios lie beside their program.
-nm -D --defined-only "$shared" | awk '$NF ~ /^fm_/ { print $NF }' | sort >"$work/exported"
+nm -D --defined-only "$shared" | sed "s/@.*//" | awk '$NF ~ /^fm_/ { print $NF }' | sort >"$work/exported"
 nm -u "$(dirname "$oom_test")"/*.o | awk '$NF ~ /^fm_/ { print $NF }' | sort -u >"$work/called"
 comm -23 "$work/exported" "$work/called" >"$work/left_out"
 if [ -s "$work/exported" ] && [ ! -s "$work/left_out" ]; then

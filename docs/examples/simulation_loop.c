@@ -3,7 +3,7 @@
  *
  * The simulation is an Ornstein-Uhlenbeck process, dx = -RATE x dt + NOISE dW: how it goes on from x after a
  * while is a Gaussian that is known, so the program can say whether the surrogate is right. */
-#include <flowmatch.h>
+#include <flowmatch_parts.h>
 
 #include <math.h>
 #include <pthread.h>
