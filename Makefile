@@ -148,8 +148,7 @@ include docs/packaging/packaging.mk
 
 # ---- dependencies ---------------------------------------------------------------------------------
 
-DEBIAN_PACKAGES := gcc make pkg-config libopenblas-dev librandom123-dev libjsmn-dev libxxhash-dev libpng-dev \
-  zlib1g-dev check
+DEBIAN_PACKAGES := gcc make pkg-config libopenblas-dev librandom123-dev libjsmn-dev libxxhash-dev libpng-dev check
 .PHONY: deps
 deps:
 	@if command -v apt-get >/dev/null 2>&1; then \
@@ -162,12 +161,13 @@ deps:
 	else \
 	  echo "deps: install these, by your system's names for them: a C11 compiler, GNU make, pkg-config,"; \
 	  echo "  OpenBLAS or BLIS with its headers (or build with BLAS=none), Random123, jsmn and xxHash (headers),"; \
-	  echo "  libpng and zlib (the flowmatch program), Check (the tests)"; \
+	  echo "  libpng (the flowmatch program), Check (the tests)"; \
 	fi
 
 # ---- the demo -------------------------------------------------------------------------------------
 
-EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard docs/examples/*.c))
+# The programs of the guides are built against an installed copy, by the tests.
+EXAMPLES := $(BUILD)/docs/examples/digits_quality
 $(BUILD)/docs/examples/%: $(BUILD)/docs/examples/%.o $(STATIC)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FM_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BLAS_LIBS) $(LIBS)

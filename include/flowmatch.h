@@ -48,7 +48,14 @@
  *             sample's bits depend on (model, seed, row index, solver) and not on how rows are split into
  *             calls, on the number of threads or on the order of calls.
  * Host        No printing, exit, abort, signal handler or mutable global; the default is to work on the
- *             caller's thread alone.
+ *             caller's thread alone. Signal masks, locale, environment and open files are as before after
+ *             every call, and the library's threads block all signals but those of their own faults.
+ *             A call computes with its caller's rounding and flush to zero, on whichever thread, and masks
+ *             floating-point traps meanwhile, also in callbacks; what is promised of numbers holds for the
+ *             default, to nearest without flush to zero. Exception flags may be set. A call takes at most
+ *             40 KiB of stack and what callbacks need. In a forked child a context with threads is refused
+ *             (FM_E_FORKED); handles go on there with a context that has none or was made there, if no
+ *             thread was using them.
  */
 #ifndef FLOWMATCH_H
 #define FLOWMATCH_H
@@ -76,6 +83,14 @@
 #  define FM_API __attribute__((visibility("default")))
 #else
 #  define FM_API
+#endif
+
+/* Where pointers have 4 bytes, an odd number of them leaves 4 bytes at the end of a struct. They have a name, so
+   that a struct whose fields are all 0 is 0 everywhere, and fields to come begin after them. */
+#if UINTPTR_MAX == 0xffffffffu
+#  define FM_TAIL_32 uint32_t reserved_32; /* ends such a struct */
+#else
+#  define FM_TAIL_32 /* nothing, where pointers have 8 bytes */
 #endif
 
 #ifdef __cplusplus
@@ -155,6 +170,7 @@ typedef struct fm_ctx_options {
   uint32_t blas;      /* FM_BLAS_... */
   uint32_t isa;       /* FM_ISA_... */
   uint32_t reserved;  /* 0 */
+  FM_TAIL_32
 } fm_ctx_options;
 
 /* How a context does work. */
@@ -483,7 +499,8 @@ typedef struct fm_trainer_options {
   uint64_t struct_size;
   uint64_t seed;          /* of weights, order and noise */
   uint64_t batch;         /* rows of a step; 0: 256. Also the most a call of fm_trainer_step may bring */
-  uint64_t publish_every; /* steps between published snapshots; 0: only fm_trainer_publish */
+  uint64_t publish_every; /* steps between published snapshots, in a run or in the caller's loop; 0: only
+                             fm_trainer_publish */
   uint64_t n_snapshots;   /* snapshot blocks; 0: 3; at least 2 */
   double ema_decay;       /* 0: 0.999, warmed up as min(decay, (1 + n) / (10 + n)); negative: no average */
   double label_dropout;   /* share of rows trained without their condition; 0: 0.1; negative: none */

@@ -79,6 +79,7 @@ typedef struct fm_prior_request {
   uint64_t n;
   uint64_t dim;
   double *x0; /* out, [n][dim] */
+  FM_TAIL_32
 } fm_prior_request;
 typedef int32_t (*fm_prior_fn)(void *user, const fm_prior_request *request);
 /* Writes the log-densities of n rows, in the data's units; -INFINITY where the density is 0. */
@@ -150,6 +151,7 @@ typedef struct fm_net_call {
   const float *d_velocity; /* vjp: in, [n][dim] */
   float *d_x;            /* vjp: out, [n][dim], or NULL if not wanted */
   float *d_params;       /* vjp: add the gradient over all n rows to it, [n_params], or NULL */
+  FM_TAIL_32
 } fm_net_call;
 typedef int32_t (*fm_net_fn)(void *user, const fm_net_call *call);
 /* Writes the initial parameters: params [n_params]. */
@@ -196,6 +198,7 @@ typedef struct fm_pull_request {
   int32_t *labels; /* out, [n][n_class_columns], or NULL if there are none */
   float *cond;     /* out, [n][cond_dim], or NULL if there is none */
   float *weights;  /* out, [n], preset to 1 */
+  FM_TAIL_32
 } fm_pull_request;
 typedef int32_t (*fm_pull_fn)(void *user, const fm_pull_request *request);
 /* A stream the caller fills; pairs: 1 if it fills x0 too. Called from the thread that trains. `user` must
@@ -281,6 +284,7 @@ struct fm_reduction {
   float *grad;    /* in and out, [n] */
   double *weight; /* in and out */
   double *loss;   /* in and out */
+  FM_TAIL_32
 };
 
 /* The loss of the averaged weights on n rows of data without training: times and noise are drawn from seed,
@@ -325,6 +329,7 @@ typedef struct fm_solver_info {
   uint32_t order;       /* the error falls with the step's length to this power */
   uint32_t evaluations; /* of a step */
   uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
+  FM_TAIL_32
 } fm_solver_info;
 
 /* The methods in turn: index counts from 0; FM_E_INVALID past the last. Set info->struct_size first. */

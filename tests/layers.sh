@@ -134,7 +134,10 @@ only_in 'Random123/.*' src/core/rng.c
 only_in 'jsmn\.h' src/io/json.c
 only_in 'xxhash\.h' src/io/safetensors_checksum.c
 only_in '.*intrin\.h|arm_neon\.h' src/kern/kern_avx2.c
-only_in 'signal\.h|setjmp\.h|locale\.h|assert\.h|omp\.h' none
+only_in 'signal\.h' src/core/os.c
+only_in 'locale\.h' src/core/os.c
+only_in 'fenv\.h' src/core/pool.c src/core/traps.h
+only_in 'setjmp\.h|assert\.h|omp\.h' none
 
 # ---- calls ---------------------------------------------------------------------------------------------
 
@@ -156,6 +159,9 @@ calls_only_in() {
 }
 calls_only_in 'malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup|alloca' src/core/memory.c
 calls_only_in 'pthread_[a-z_]*|sched_yield' src/core/os.c
+calls_only_in 'pthread_sigmask|sig[a-z]+set' src/core/os.c
+calls_only_in 'newlocale|uselocale|freelocale' src/core/os.c
+calls_only_in 'fe[a-z]*env|fe[a-z]*except|fe[gs]etround' src/core/pool.c src/core/traps.c
 calls_only_in 'cblas_[a-z]*|openblas_[a-z_]*|bli_[a-z_]*' src/kern/blas.c
 calls_only_in 'open|close|read|write|fsync|rename|unlink|fopen|fclose|fread|fwrite|clock_gettime|getenv' src/core/os.c
 calls_only_in 'printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|fputc|perror|sprintf|vsprintf|exit|_exit|abort|assert|signal|sigaction|setlocale|rand|srand|time' none

@@ -7,6 +7,9 @@
 #   make check-double                derivatives and reference numbers in a build with double inside
 #   make check-asan check-ubsan check-tsan check-valgrind
 #   make check-clang check-none      another compiler; no BLAS
+#   make check-packaging             install, uninstall, pkg-config, CMake, the tarball; check-deb: Debian packages
+#   make check-cross                 aarch64 and armhf with OpenBLAS, unit tests through qemu: CROSS=aarch64-linux-gnu
+#   make check-musl check-windows    built for musl and run; for Windows, and run where Wine is
 #   make check-all                   all of these and check-abi
 #   make check-large                 a table of 2.6 GB trains in 200 MB
 #   make check-grid                  every path with every prior, by default and with other parameters, learns two
@@ -81,13 +84,15 @@ tests_harness = $(call test,oom,$(WRAPPER) $(OOM)) $(call test,bad_args,$(WRAPPE
 tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
-  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
+  $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh)) \
+  $(call test,guest,sh tests/guest.sh $(abspath $(T)/guest $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
 # FFI_ALL=1: a missing tool is a failure.
 ffi = FFI_ALL=$(FFI_ALL) CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" \
   sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_hpp,$(ffi) hpp-all) $(call test,ffi_rust,$(ffi) rust) $(call test,ffi_go,$(ffi) go) \
   $(call test,ffi_cmake,$(ffi) c-cmake c++-cmake) $(call test,ffi_rest,$(ffi) c c-static c++ fortran)
-tests_outside = $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
+tests_outside = $(call test,guides,CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/guides.sh $(INSTALLED) $(abspath $(T)/guides)) \
+  $(call test,examples,sh tests/examples.sh $(INSTALLED) $(abspath $(T)/examples)) \
   $(call test,callers,$(ffi) c c-static c++ hpp) $(call test,layers,sh tests/layers.sh) \
   $(call test,header,CC="$(CC)" CXX="$(CXX)" sh tests/abi/header.sh) $(call test,docs,sh tests/docs.sh) \
   $(call test,symbols,sh tests/abi/symbols.sh $(abspath $(SHARED) $(STATIC) $(BAD_ARGS))) \
@@ -98,7 +103,7 @@ tests_abi = $(call test,abi,CC="$(CC)" sh tests/abi/abi.sh check $(SHARED)) \
 
 needs_units := $(UNIT)
 needs_harness := $(OOM) $(BAD_ARGS) $(REPLAYS)
-needs_program := $(PROGRAM)
+needs_program := $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)
 needs_outside := $(INSTALLED)/done $(BAD_ARGS) $(OLD_CLIENT)
 needs_ffi := $(INSTALLED)/done
 
@@ -147,7 +152,8 @@ check-grid: need-check $(T)/unit/moons_test
 # Each says SKIPPED for what its tools are missing for. Other machines are built for in folders of their own.
 MACHINES := check-packaging check-deb check-cross check-musl check-windows
 .PHONY: $(MACHINES)
-machine = @mkdir -p $(T)/logs && $(1) 2>&1 | tee $(T)/logs/$@.log; tail -n 1 $(T)/logs/$@.log | grep -q ', 0 failed$$'
+machine = @mkdir -p $(T)/logs-$@ && $(1) 2>&1 | tee $(T)/logs-$@/log; \
+  tail -n 1 $(T)/logs-$@/log | tee $(T)/logs-$@/total | grep -q ', 0 failed$$'
 check-packaging: all
 	$(call machine,MAKE="$(MAKE) BUILD=$(BUILD)" BUILD=$(BUILD) CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" \
 	  sh tests/packaging/packaging.sh $(T)/packaging)
@@ -194,12 +200,13 @@ check-none:
 	$(call variant,none) BLAS=none
 
 # Goes on after a failure, and adds up what the variants wrote.
+totals := $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total) \
+  $(MACHINES:%=$(T)/logs-%/total)
 check-all:
-	+@rm -f $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); \
-	  for target in check check-abi check-ffi $(VARIANTS); do \
+	+@rm -f $(totals); \
+	  for target in check check-abi check-ffi $(VARIANTS) $(MACHINES); do \
 	    echo "== $$target"; $(MAKE) --no-print-directory $$target || echo "== $$target failed"; done; \
-	  for total in $(T)/logs/total $(T)/logs-abi/total $(T)/logs-ffi/total \
-	      $(VARIANTS:check-%=$(BUILD)/%/tests/logs/total); do \
+	  for total in $(totals); do \
 	    cat $$total 2>/dev/null || echo "0 passed, 1 failed"; done | \
 	  awk '{ passed += $$1; failed += $$3 } END { print passed " passed, " failed " failed"; exit failed > 0 }'
 

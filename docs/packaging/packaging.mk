@@ -109,4 +109,4 @@ deb: dist
 	@cp $(TARBALL) $(BUILD)/deb/libflowmatch_$(VERSION).orig.tar.gz
 	@tar -C $(BUILD)/deb -xzf $(TARBALL)
 	@cp -R docs/packaging/debian $(BUILD)/deb/libflowmatch-$(VERSION)/debian
-	cd $(BUILD)/deb/libflowmatch-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc $(DEB_FLAGS)
+	cd $(BUILD)/deb/libflowmatch-$(VERSION) && env -u MAKE -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc $(DEB_FLAGS)

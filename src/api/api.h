@@ -3,6 +3,7 @@
 #ifndef FMI_API_H
 #define FMI_API_H
 
+#include "core/traps.h"
 #include "model/model.h"
 #include "net/runtime.h"
 
@@ -25,17 +26,15 @@ struct fm_ctx {
 #define REQUIRE_ARRAY(argument, count)                                                                       \
   REQUIRE((argument) != NULL || (count) == 0, #argument ": expected an array of %zu, found NULL",            \
           (size_t)(count))
+/* First in every function that computes. */
 #define REQUIRE_CTX()                                                                                        \
-  do {                                                                                                       \
-    if (ctx == NULL) return FM_E_INVALID;                                                                    \
-  } while (0)
+  FMI_MASK_TRAPS();                                                                                          \
+  if (ctx == NULL) return FM_E_INVALID
 /* For creating functions: *out is NULL until they succeed. */
 #define REQUIRE_OUT()                                                                                        \
-  do {                                                                                                       \
-    if (out != NULL) *out = NULL;                                                                            \
-    REQUIRE_CTX();                                                                                           \
-    REQUIRE_POINTER(out);                                                                                    \
-  } while (0)
+  if (out != NULL) *out = NULL;                                                                              \
+  REQUIRE_CTX();                                                                                             \
+  REQUIRE_POINTER(out)
 /* Reads an options argument into a local of the type. */
 #define READ_OPTIONS(type, local, given)                                                                     \
   type local;                                                                                                \

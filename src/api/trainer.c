@@ -61,7 +61,9 @@ static fm_status step(fm_ctx *ctx, fm_trainer *t, const caller_rows *r, size_t n
   if (c) memcpy(t->rows.cond, cond, c * sizeof *cond);
   for (size_t i = 0; i < n; i++) t->rows.weights[i] = r->weights ? r->weights[i] : 1;
   FMI_TRY(fmi_trainer_check_rows(t, n, pairs, &ctx->err));
-  return fmi_trainer_step(&ctx->runtime, t, n, pairs, loss, &ctx->err);
+  FMI_TRY(fmi_trainer_step(&ctx->runtime, t, n, pairs, loss, &ctx->err));
+  fmi_trainer_publish_if_due(&ctx->runtime, t);
+  return FM_OK;
 }
 
 fm_status fm_trainer_step(fm_ctx *ctx, fm_trainer *trainer, const float *x1, const float *x0,

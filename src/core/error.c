@@ -1,15 +1,12 @@
 /* error.c - a status and the text that explains it. */
-#include "core/core.h"
-
-#include <stdarg.h>
-#include <stdio.h>
+#include "core/os.h"
 
 fm_status fmi_fail(fmi_error *err, fm_status status, const char *format, ...) {
   if (err == NULL) return status;
   err->status = status;
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(err->text, sizeof err->text, format, arguments);
+  fmi_os_print(err->text, sizeof err->text, format, arguments);
   va_end(arguments);
   return status;
 }

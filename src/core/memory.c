@@ -2,6 +2,12 @@
 #include "core/core.h"
 
 #include <stdlib.h>
+#ifdef _WIN32
+#include <malloc.h>
+/* Windows has no aligned_alloc, and these go in pairs. */
+#define aligned_alloc(alignment, bytes) _aligned_malloc(bytes, alignment)
+#define free(block) _aligned_free(block)
+#endif
 
 struct fmi_memory {
   atomic_uint refs;

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,6 +27,17 @@ double fmi_os_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+long long fmi_os_process(void) { return getpid(); }
+
+void fmi_os_print(char *text, size_t bytes, const char *format, va_list arguments) {
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* known to every system: not allocated */
+  locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
+  vsnprintf(text, bytes, format, arguments);
+  if (plain == (locale_t)0) return;
+  uselocale(before); /* of this thread alone; may be LC_GLOBAL_LOCALE */
+  freelocale(plain);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------ */
 
 void fmi_os_mutex_init(fmi_os_mutex *mutex) { pthread_mutex_init(mutex, NULL); }
@@ -38,6 +51,14 @@ void fmi_os_wait(fmi_os_cond *cond, fmi_os_mutex *mutex) { pthread_cond_wait(con
 void fmi_os_wake_one(fmi_os_cond *cond) { pthread_cond_signal(cond); }
 void fmi_os_wake_all(fmi_os_cond *cond) { pthread_cond_broadcast(cond); }
 
+/* All signals that a process is sent. Those by which a thread learns of its own fault stay: blocked, they end
+   the process without the handler that a host may have for them. */
+static void fill_process_signals(sigset_t *set) {
+  static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+  sigfillset(set);
+  for (size_t i = 0; i < FMI_COUNT(own_faults); i++) sigdelset(set, own_faults[i]);
+}
+
 static void *run_thread(void *argument) {
   fmi_os_thread *thread = argument;
   thread->run(thread->arg);
@@ -47,12 +68,16 @@ static void *run_thread(void *argument) {
 bool fmi_os_thread_start(fmi_os_thread *thread, void (*run)(void *arg), void *arg) {
   thread->run = run;
   thread->arg = arg;
-  return pthread_create(&thread->id, NULL, run_thread, thread) == 0;
+  sigset_t blocked, mask;
+  fill_process_signals(&blocked);
+  pthread_sigmask(SIG_BLOCK, &blocked, &mask); /* threads inherit the mask */
+  const bool started = pthread_create(&thread->id, NULL, run_thread, thread) == 0;
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
+  return started;
 }
 
 void fmi_os_thread_join(fmi_os_thread *thread) { pthread_join(thread->id, NULL); }
 void fmi_os_yield(void) { sched_yield(); }
-intptr_t fmi_os_process(void) { return getpid(); }
 
 /* ---- files -------------------------------------------------------------------------------------- */
 

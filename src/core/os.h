@@ -5,7 +5,12 @@
 
 #include "core/core.h"
 
-double fmi_os_seconds(void); /* a monotonic clock */
+#include <stdarg.h>
+
+double fmi_os_seconds(void);    /* a monotonic clock */
+long long fmi_os_process(void); /* this process's number; another one in a forked child */
+/* vsnprintf with a point in numbers whatever the host's locale writes. */
+void fmi_os_print(char *text, size_t bytes, const char *format, va_list arguments);
 
 /* ---- threads; pool.c alone uses them ------------------------------------------------------------ */
 
@@ -40,12 +45,10 @@ typedef struct fmi_os_thread {
   void (*run)(void *arg);
   void *arg;
 } fmi_os_thread;
-/* Runs `run(arg)` in a thread. *thread must stay where it is until it is joined. false: there are too many. */
+/* Runs `run(arg)` in a thread that leaves the process's signals to others. *thread must stay where it is until it is joined. false: there are too many. */
 bool fmi_os_thread_start(fmi_os_thread *thread, void (*run)(void *arg), void *arg);
 void fmi_os_thread_join(fmi_os_thread *thread);
 void fmi_os_yield(void); /* lets another thread have the processor */
-/* Differs between a process and its forked child. */
-intptr_t fmi_os_process(void);
 
 /* ---- files -------------------------------------------------------------------------------------- */
 

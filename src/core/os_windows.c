@@ -27,6 +27,13 @@ double fmi_os_seconds(void) {
          (double)(ticks.QuadPart % per_second.QuadPart) / (double)per_second.QuadPart;
 }
 
+long long fmi_os_process(void) { return GetCurrentProcessId(); }
+
+/* Here a text has the point of the host's locale: another for one call would have to be allocated. */
+void fmi_os_print(char *text, size_t bytes, const char *format, va_list arguments) {
+  vsnprintf(text, bytes, format, arguments);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------ */
 
 /* Both are one pointer, zero at the start, and need no end. */
@@ -65,7 +72,6 @@ void fmi_os_thread_join(fmi_os_thread *thread) {
 }
 
 void fmi_os_yield(void) { SwitchToThread(); }
-intptr_t fmi_os_process(void) { return (intptr_t)GetCurrentProcessId(); }
 
 /* ---- names and errors --------------------------------------------------------------------------- */
 

@@ -87,7 +87,7 @@ fm_status fmi_path_limit_at(const fm_path *path, double t, fm_path_coefficients 
 }
 
 fm_status fmi_path_at(const fm_path *path, double t, fm_path_coefficients *out, fmi_error *err) {
-  fm_path_coefficients c;
+  fm_path_coefficients c = {0};
   FMI_TRY(fmi_path_limit_at(path, t, &c, err));
   if (!all_finite(&c))
     return fmi_fail(err, FM_E_DOMAIN, "t: the path %s is not regular at t = %.17g", path->schedule->name, t);

@@ -143,6 +143,9 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   fm_sampler *s = job->sampler;
   tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
   w.n = fmi_min(FMI_TILE, job->n - w.first);
+  /* Another tile saw the wish to stop: these rows stay as they are, unless states at times are promised. */
+  if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
+    return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
   FMI_TRY(start(&w, err));
   const fmi_rhs rhs = {velocity, &w};
   const fmi_solve_control control = {check, job};

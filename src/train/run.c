@@ -62,7 +62,7 @@ fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
     if (t->pending.n > 0) continue;
     if (validation && (t->step % validation->every == 0 || t->step == n_steps))
       FMI_TRY(fmi_trainer_validate(rt, t, validation, err));
-    if (t->options.publish_every && t->step % t->options.publish_every == 0) fmi_trainer_publish(rt, t);
+    fmi_trainer_publish_if_due(rt, t);
     FMI_TRY(report(t, n_steps, began, err));
   }
   return FM_OK;

@@ -2,20 +2,27 @@
    on the latest block; a block with any reference keeps the store alive; closing breaks that circle. */
 #include "train/snapshot.h"
 
+#include "core/os.h"
+
 struct fmi_store {
   fmi_object object;
   size_t n;
   fm_model **models;
   fm_model *latest;
-  atomic_flag lock; /* of latest; held for a few instructions */
+  atomic_llong holder; /* of the lock of latest, which is held for a few instructions: a process, or 0 */
 };
 
+/* A process may fork while a thread of it has the lock. In the child that thread doesn't exist, so the lock of
+   another process is taken over: every state between is fine, at worst a block stays held. */
 static void lock(fmi_store *s) {
-  while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {
-  }
+  const long long self = fmi_os_process();
+  long long found = 0;
+  while (!atomic_compare_exchange_weak_explicit(&s->holder, &found, self, memory_order_acquire,
+                                                memory_order_relaxed))
+    if (found == self) found = 0;
 }
 
-static void unlock(fmi_store *s) { atomic_flag_clear_explicit(&s->lock, memory_order_release); }
+static void unlock(fmi_store *s) { atomic_store_explicit(&s->holder, 0, memory_order_release); }
 
 static void destroy(void *self) {
   fmi_store *s = self;
@@ -34,7 +41,7 @@ static void give_back(void *self) { fmi_release(((fm_model *)self)->store); }
 fmi_store *fmi_store_new(fmi_memory *memory, const fmi_parts *parts, size_t n_models, fmi_error *err) {
   fmi_store *s = fmi_object_create(memory, sizeof *s, destroy, err);
   if (s == NULL) return NULL;
-  atomic_flag_clear(&s->lock);
+  atomic_init(&s->holder, 0);
   s->n = n_models;
   s->models = fmi_alloc(memory, n_models, sizeof(fm_model *), err);
   for (size_t i = 0; s->models && i < n_models; i++) {

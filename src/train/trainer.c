@@ -310,6 +310,11 @@ static void fill_model(const fmi_runtime *rt, fm_model *m, const real *params, c
   fmi_model_pack(m, rt->kernels);
 }
 
+void fmi_trainer_publish_if_due(const fmi_runtime *rt, fm_trainer *t) {
+  const uint64_t every = t->options.publish_every;
+  if (every > 0 && t->pending.n == 0 && t->step % every == 0) fmi_trainer_publish(rt, t);
+}
+
 void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *t) {
   fm_model *block = fmi_store_free_block(t->store);
   if (block == NULL) {

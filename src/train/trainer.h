@@ -108,6 +108,8 @@ fm_status fmi_trainer_validate(const fmi_runtime *rt, fm_trainer *trainer, const
 fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t n_steps,
                           const fmi_validation *validation, fmi_error *err);
 void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *trainer);
+/* After an update: once in publish_every. */
+void fmi_trainer_publish_if_due(const fmi_runtime *rt, fm_trainer *trainer);
 fm_model *fmi_trainer_model(const fmi_runtime *rt, const fm_trainer *trainer, fmi_error *err);
 fm_model *fmi_trainer_best(const fmi_runtime *rt, const fm_trainer *trainer, fmi_error *err);
 /* After weights changed: pack them for the products of a step. */

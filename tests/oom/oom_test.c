@@ -2,15 +2,15 @@
    alone or with all that follow. Then the call that needed it says FM_E_NOMEM with a text and makes nothing,
    everything that was allocated comes back, and the same context does the whole scenario once memory is
    there again. */
-#include "oom.h"
+#include "guest.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 allocator host;
 char folder[64];
+void (*after_call)(const char *call);
 
 const float rows_f32[2 * N_ROWS] = {1, 2, 3, -1, 0, 1, 2, 4, -3, 2, 1, 1, 0, -2, 5, 1, 2, 2};
 const double rows_f64[2 * N_ROWS] = {1, 2, 3, -1, 0, 1, 2, 4, -3, 2, 1, 1, 0, -2, 5, 1, 2, 2};
@@ -61,6 +61,7 @@ size_t read_file(const char *path, void *bytes, size_t most) {
 /* ---- what every call is held to ------------------------------------------------------------------ */
 
 fm_status judged(fm_ctx *ctx, const char *call, size_t failed_before, fm_status status) {
+  if (after_call != NULL) after_call(call);
   if (host.n_failed == failed_before) {
     ck_assert_msg(status == FM_OK, "%s: %s (%s) though memory was there", call, fm_status_name(status),
                   fm_ctx_message(ctx));
@@ -74,6 +75,7 @@ fm_status judged(fm_ctx *ctx, const char *call, size_t failed_before, fm_status 
 }
 
 fm_status frugal(fm_ctx *ctx, const char *call, size_t calls_before, fm_status status) {
+  if (after_call != NULL) after_call(call);
   ck_assert_msg(status == FM_OK, "%s: %s (%s)", call, fm_status_name(status), fm_ctx_message(ctx));
   ck_assert_msg(host.n_calls == calls_before, "%s: allocates", call);
   return status;
@@ -124,12 +126,13 @@ static void fail_every_allocation(scenario_fn scenario, uint32_t n_threads, bool
   }
 }
 
-static const scenario_fn scenarios[] = {
+const scenario_fn scenarios[] = {
     scenario_small_handles, scenario_nets,        scenario_custom_net, scenario_data,     scenario_files,
     scenario_models,        scenario_model_files, scenario_trainer,    scenario_evaluate, scenario_rules,
     scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_priors,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
+const int n_scenarios = N_SCENARIOS;
 
 START_TEST(one_allocation_fails) { fail_every_allocation(scenarios[_i], 1, false); }
 END_TEST
@@ -217,6 +220,9 @@ int main(void) {
   tcase_add_loop_test(tcase, one_allocation_fails, 0, N_SCENARIOS);
   tcase_add_loop_test(tcase, all_fail_from_one_on, 0, N_SCENARIOS);
   tcase_add_loop_test(tcase, with_threads, 0, N_SCENARIOS);
+  suite_add_tcase(suite, tcase);
+  tcase = guest_tests();
+  tcase_add_checked_fixture(tcase, make_folder, remove_folder);
   suite_add_tcase(suite, tcase);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -449,7 +449,9 @@ START_TEST(a_draw_can_be_stopped) {
     OK(fm_model_create(ctx, net, NULL, NULL, NULL, NULL, NULL, NULL, &model));
     fm_sampler *sampler = sampler_of(ctx, model, FM_SOLVER_EULER);
     float out[N * DIM];
+    for (size_t i = 0; i < N * DIM; i++) out[i] = -7.25f;
     FAILS(FM_STOPPED, "", fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, N, out));
+    ck_assert(out[(N - 1) * DIM] == -7.25f); /* what wasn't begun costs nothing */
     ck_assert_msg(atomic_load(&s.calls) <= 3 + 2 * threads, "%u evaluations after the stop",
                   atomic_load(&s.calls) - 3);
     OK(fm_sampler_draw(ctx, sampler, 1, 0, NULL, NULL, N, out)); /* the wish is used up */

@@ -71,6 +71,11 @@ START_TEST(runs_publish_every_so_often) {
   draw(ctx, now, b);
   SAME(a, b, 4 * DIM);
   fm_model_destroy(published), fm_model_destroy(now);
+  /* The caller's own loop publishes as well. */
+  for (size_t i = 10; i <= 13; i++) OK(step_on(&k, &p, NULL, 0, BATCH, NULL));
+  published = latest_of(ctx, k.trainer);
+  ck_assert_uint_eq(fm_model_train_steps(published), 12);
+  fm_model_destroy(published);
   free_kit(&k);
   fm_ctx_destroy(ctx);
 }
