@@ -32,11 +32,12 @@
  *             in any order. Destroying NULL does nothing. Destroying a handle is safe from any thread.
  * Threads     A context is used by one thread at a time. fm_path, fm_net, fm_prior, fm_normaliser,
  *             fm_optimizer, fm_model and fm_data (unless it pulls) are immutable after creation: any number
- *             of contexts and threads may use one at once. fm_solver, fm_trainer and fm_sampler own
- *             workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
+ *             of contexts and threads may use one at once. fm_solver, fm_coupling, fm_trainer and fm_sampler
+ *             own workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
  *             fm_trainer_latest and the destroy functions alone are safe from other threads.
  * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
- *             fm_solver_solve, the _at and set_grid functions and fm_optimizer_step allocate nothing.
+ *             fm_coupling_pair, fm_solver_solve, the _at and set_grid functions and fm_optimizer_step
+ *             allocate nothing.
  * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
  *             input, loss or state is FM_E_NONFINITE, never a silent NaN.
  * Noise       is counter-based (Philox4x32-10), keyed by (seed, stream, row, column). On one machine a
@@ -109,6 +110,7 @@ typedef struct fm_normaliser fm_normaliser; /* per-column shift and scale */
 typedef struct fm_optimizer fm_optimizer;   /* an update rule with its learning-rate schedule */
 typedef struct fm_data fm_data;             /* a source of training rows */
 typedef struct fm_model fm_model;           /* net + weights + path + prior + normaliser */
+typedef struct fm_coupling fm_coupling;     /* pairs rows of source and data */
 typedef struct fm_trainer fm_trainer;       /* training state */
 typedef struct fm_solver fm_solver;         /* an ODE solver with its workspace */
 typedef struct fm_sampler fm_sampler;       /* a model, a solver and workspace for drawing */
@@ -625,6 +627,78 @@ FM_API const char *fm_model_note(const fm_model *model, const char *key);
 /* The steps of training behind it, 0 if not known. */
 FM_API uint64_t fm_model_train_steps(const fm_model *model);
 
+/* ---- Couplings --------------------------------------------------------------------------------- */
+
+/* Which row of the source goes with which row of the data. Pairs that are near make straight paths (Tong et
+   al., arXiv 2302.00482; Pooladian et al. 2023). The cost of a pair is the squared distance of its rows, in
+   training normalised, and of their conditions, row i of the source having those of row i of the data (Cheng
+   & Schwing, arXiv 2503.10636): without, the source would depend on the condition, and a model that is asked
+   for one would start from the wrong place. */
+#define FM_COUPLING_INDEPENDENT 1u /* as they come: the default */
+#define FM_COUPLING_OT 2u          /* the exact assignment of least total cost: every row once (shortest
+                                      augmenting paths; Jonker & Volgenant 1987, Crouse 2016) */
+#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of the data once */
+#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows that are
+                                      far from all others count less, on both sides */
+#define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
+                                      FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
+
+/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; finite. Instead of the squared distance;
+   the conditions' cost is added. Called from the thread that pairs. */
+typedef struct fm_cost_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const double *x0; /* [n][dim]; in training normalised */
+  const double *x1; /* [n][dim] */
+  double *cost;     /* out, [n][n] */
+} fm_cost_request;
+typedef int32_t (*fm_cost_fn)(void *user, const fm_cost_request *request);
+
+typedef struct fm_coupling_options {
+  uint64_t struct_size;
+  uint32_t kind;           /* FM_COUPLING_...; 0: OT */
+  uint32_t max_iterations; /* entropic: 0: 1000 */
+  double regularisation;   /* Sinkhorn, unbalanced: the entropy's weight, in units of cost; 0: relative */
+  double relative_regularisation; /* instead: times the mean cost of rows above the least one; 0: 0.05 */
+  double relaxation;       /* unbalanced: weight of the KL terms, in units of cost; 0: that mean */
+  double tolerance;        /* entropic: mean relative error of the plan's sums over rows; 0: 1e-6 */
+  double class_weight;     /* cost of a class column that differs; 0: 1e6; negative: none */
+  double condition_weight; /* times the squared distance of condition vectors; 0: 100; negative: none. The
+                              source's correlation with the condition is about the inverse */
+  double bridge_width;     /* bridge: s; 0: 0.5, in training the path's */
+  fm_cost_fn cost;
+  void *cost_user;
+} fm_coupling_options;
+
+typedef struct fm_coupling_stats {
+  uint64_t struct_size;
+  double cost;         /* of the plan: sum of P_ij cost_ij; of pairs their mean */
+  double mass;         /* sum of P_ij: 1, unless unbalanced */
+  double error;        /* as in tolerance; 0 if not entropic */
+  uint64_t iterations; /* likewise */
+} fm_coupling_stats;
+
+/* For up to n rows of dim columns; 8 n^2 bytes, entropic twice that. A squared distance is right to a few
+   roundings whatever the rows' offset. Class columns and condition vectors may be 0. */
+FM_API fm_status fm_coupling_create(fm_ctx *ctx, size_t n, size_t dim, size_t n_class_columns,
+                                    size_t cond_dim, const fm_coupling_options *options, fm_coupling **out);
+FM_API void fm_coupling_destroy(fm_coupling *coupling);
+/* Pairs x0 [n][dim] with x1 [n][dim]: pair k is of rows x0_index[k] and x1_index[k] (either may be NULL, else
+   [n]). x1_index[k] is k unless unbalanced. labels [n][n_class_columns], cond [n][cond_dim]: row i of both.
+   Entropic pairs are drawn with noise keyed by (seed, first_row + k). stats may be NULL. FM_E_STEPS: the
+   tolerance was not reached; outputs are those of the plan so far. FM_E_NONFINITE: a cost is not finite. */
+FM_API fm_status fm_coupling_pair(fm_ctx *ctx, fm_coupling *coupling, const float *x0, const float *x1,
+                                  const int32_t *labels, const float *cond, size_t n, uint64_t seed,
+                                  uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,
+                                  fm_coupling_stats *stats);
+FM_API fm_status fm_coupling_pair_f64(fm_ctx *ctx, fm_coupling *coupling, const double *x0, const double *x1,
+                                      const int32_t *labels, const float *cond, size_t n, uint64_t seed,
+                                      uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,
+                                      fm_coupling_stats *stats);
+/* The plan of the last pairing, of n rows: [n][n], row i for x0 row i. Not entropic: 1 / n at every pair. */
+FM_API fm_status fm_coupling_plan(fm_ctx *ctx, const fm_coupling *coupling, double *plan);
+
 /* ---- Training ---------------------------------------------------------------------------------- */
 
 typedef struct fm_progress {
@@ -714,6 +788,20 @@ typedef struct fm_trainer_options {
   fm_time_weight_fn weight; /* instead of loss_weight, which is 0 then */
   void *weight_user;
   uint64_t accumulate; /* batches summed for one update, for batches larger than memory; 0: 1 */
+  /* Pairs are formed within a batch, anew for each, of noise or of the x0 that come with the rows. Labels,
+     conditions and weights stay with their x1. Evaluations by this trainer pair likewise. Weights other than 1
+     weigh the source too unless the coupling is independent. Fields as in fm_coupling_options. */
+  uint32_t coupling; /* FM_COUPLING_...; 0: independent. Bridge needs FM_PATH_BRIDGE with a width, else
+                        FM_E_UNSUPPORTED */
+  uint32_t coupling_max_iterations;
+  double coupling_regularisation;
+  double coupling_relative_regularisation;
+  double coupling_relaxation;
+  double coupling_tolerance; /* not reached: the plan so far is used, and fm_trainer_coupling_misses counts */
+  double coupling_class_weight;
+  double coupling_condition_weight; /* of normalised condition vectors */
+  fm_cost_fn coupling_cost;
+  void *coupling_cost_user;
 } fm_trainer_options;
 
 /* path, prior, normaliser, cond_normaliser as in fm_model_create; optimizer NULL: defaults. params
@@ -769,6 +857,8 @@ FM_API fm_status fm_trainer_evaluate(fm_ctx *ctx, fm_trainer *trainer, const fm_
 FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *data, uint64_t seed,
                                    uint64_t n, double *loss);
 FM_API uint64_t fm_trainer_steps(const fm_trainer *trainer);
+/* Batches, since creation, whose entropic plan did not reach the tolerance. */
+FM_API uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer);
 /* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
    step was done, the last one failed, or micro-batches came since. */
 FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
@@ -979,6 +1069,8 @@ FM_DEFINE_INIT_(fm_net_options)
 FM_DEFINE_INIT_(fm_optimizer_options)
 FM_DEFINE_INIT_(fm_data_options)
 FM_DEFINE_INIT_(fm_npy_info)
+FM_DEFINE_INIT_(fm_coupling_options)
+FM_DEFINE_INIT_(fm_coupling_stats)
 FM_DEFINE_INIT_(fm_trainer_options)
 FM_DEFINE_INIT_(fm_validation_options)
 FM_DEFINE_INIT_(fm_solver_options)

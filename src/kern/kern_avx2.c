@@ -14,6 +14,9 @@ FMI_INLINE vec vec_splat(float x) { return _mm256_set1_ps(x); }
 FMI_INLINE vec vec_mad(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 #include "kern/gemm.inc.h"
 
+#define FMI_WIDE 32
+#include "kern/pairs.inc.h"
+
 /* An 8 x 8 transposition: rows of `from` become columns of `to`. */
 FMI_INLINE void transpose8(const float *from, size_t from_row, float *to, size_t to_row) {
   __m256 r[8], s[8];

@@ -16,6 +16,9 @@ FMI_INLINE vec vec_mad(vec a, vec b, vec c) {
 }
 #include "kern/gemm.inc.h"
 
+#define FMI_WIDE 16
+#include "kern/pairs.inc.h"
+
 static void pack_transposed(size_t k, const real *b, size_t b_col, real *packed) {
   for (size_t p = 0; p < k; p++) {
     for (size_t j = 0; j < FMI_NR; j++) packed[p * FMI_NR + j] = b[p + j * b_col];
