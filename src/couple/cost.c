@@ -47,8 +47,8 @@ static void share_task(void *arg, size_t share) {
   const fmi_batch_pair *b = job->batch;
   const size_t first = b->n * share / job->n_shares, end = b->n * (share + 1) / job->n_shares;
   if (c->options.cost == NULL)
-    b->kernels->squared_distances(c->cost + first * b->n, b->x0 + first * c->dim, end - first, c->columns, b->n,
-                                  c->dim);
+    b->kernels->squared_distances(c->cost + first * b->n, b->x0 + first * c->dim, end - first, c->columns,
+                                  b->n, c->dim);
   for (size_t i = first; i < end; i++) finish_row(c, b, i);
 }
 
@@ -61,14 +61,16 @@ static fm_status ask(fm_coupling *c, const fmi_batch_pair *b, fmi_error *err) {
   const fm_cost_request r = {
       .struct_size = sizeof r, .n = b->n, .dim = c->dim, .x0 = b->x0, .x1 = b->x1, .cost = c->cost};
   const int32_t answer = c->options.cost(c->options.cost_user, &r);
-  return answer == 0 ? FM_OK : fmi_fail(err, FM_E_CALLBACK, "cost: the caller's function returned %d", (int)answer);
+  return answer == 0 ? FM_OK
+                     : fmi_fail(err, FM_E_CALLBACK, "cost: the caller's function returned %d", (int)answer);
 }
 
 static fm_status check(const fm_coupling *c, size_t n, fmi_error *err) {
   for (size_t i = 0; i < n * n; i++)
     if (!(fabs(c->cost[i]) <= DBL_MAX / 1e10)) /* sums of paths stay finite */
-      return fmi_fail(err, FM_E_NONFINITE, "cost: expected numbers below 1e298, found %g of x0 row %zu and x1 row %zu",
-                      c->cost[i], i / n, i % n);
+      return fmi_fail(err, FM_E_NONFINITE,
+                      "cost: expected numbers below 1e298, found %g of x0 row %zu and x1 row %zu", c->cost[i],
+                      i / n, i % n);
   return FM_OK;
 }
 

@@ -38,12 +38,15 @@ static fm_status check(const fm_coupling_options *o, const char *name, fmi_error
       return fmi_fail(err, FM_E_INVALID, "%s%s: expected 0 to %g, found %g", name, fields[i].name,
                       fields[i].most, fields[i].value);
   if (o->regularisation > 0 && o->relative_regularisation > 0)
-    return fmi_fail(err, FM_E_INVALID, "%srelative_regularisation: expected 0 beside a regularisation, found %g",
-                    name, o->relative_regularisation);
+    return fmi_fail(err, FM_E_INVALID,
+                    "%srelative_regularisation: expected 0 beside a regularisation, found %g", name,
+                    o->relative_regularisation);
   return FM_OK;
 }
 
-static double or_default(double value, double if_zero) { return value == 0 ? if_zero : value < 0 ? 0 : value; }
+static double or_default(double value, double if_zero) {
+  return value == 0 ? if_zero : value < 0 ? 0 : value;
+}
 
 /* Numbers of another kind are mistakes: found now, not after a training without them. */
 static fm_status check_use(const fm_coupling_options *o, const fmi_coupling_kind *kind, const char *name,

@@ -20,7 +20,8 @@ typedef struct fmi_batch_pair {
 typedef struct fmi_coupling_kind {
   uint32_t kind;
   const char *name;
-  bool costs, entropic, resamples; /* what it needs; whether it may take a row of the data twice or not at all */
+  bool costs, entropic,
+      resamples; /* what it needs; whether it may take a row of the data twice or not at all */
   /* Fills x0_index and x1_index from the costs, and stats. */
   fm_status (*pair)(fm_coupling *c, const fmi_batch_pair *batch, fmi_error *err);
 } fmi_coupling_kind;
@@ -30,26 +31,26 @@ struct fm_coupling {
   const fmi_coupling_kind *kind;
   fm_coupling_options options; /* defaults filled in; "none" is 0 */
   size_t most, dim, n_class_columns, cond_dim;
-  void *block;               /* everything below */
-  double *x0, *x1, *cond;    /* rows of callers, in double; NULL in a trainer, whose are */
+  void *block;                   /* everything below */
+  double *x0, *x1, *cond;        /* rows of callers, in double; NULL in a trainer, whose are */
   uint64_t *x0_index, *x1_index; /* [most] */
-  double *columns;           /* x1 turned: [dim][n] */
-  double *cost;              /* [n][n], row i for x0 row i */
-  double *f, *g;             /* [n] each: duals of an assignment, potentials of an entropic plan, in units of
+  double *columns;               /* x1 turned: [dim][n] */
+  double *cost;                  /* [n][n], row i for x0 row i */
+  double *f, *g; /* [n] each: duals of an assignment, potentials of an entropic plan, in units of
                                 cost */
-  double scale;              /* the mean cost of rows above the least, before the conditions' */
+  double scale;  /* the mean cost of rows above the least, before the conditions' */
   double *row_sum, *row_least; /* [most] each: of costs */
   /* assignment */
-  int64_t *from;                    /* [n] by column */
-  double *distance, *open;          /* [n] by column */
-  uint32_t *row_of, *column_of;     /* [n] each */
-  uint32_t *scanned;                /* [n] */
-  double *at;                       /* [n] */
+  int64_t *from;                /* [n] by column */
+  double *distance, *open;      /* [n] by column */
+  uint32_t *row_of, *column_of; /* [n] each */
+  uint32_t *scanned;            /* [n] */
+  double *at;                   /* [n] */
   /* entropic: P_ij = u_i kernel_ji v_j */
-  double *kernel;            /* [n][n], row j for x1 row j */
+  double *kernel;              /* [n][n], row j for x1 row j */
   double *u, *v, *new_u, *sum; /* [n] each */
-  size_t n;                  /* of the last pairing; 0: none */
-  fm_coupling_stats stats;   /* of it */
+  size_t n;                    /* of the last pairing; 0: none */
+  fm_coupling_stats stats;     /* of it */
 };
 
 const fmi_coupling_kind *fmi_coupling_kind_by_kind(uint32_t kind); /* NULL: unknown */

@@ -220,14 +220,15 @@ fm_status fmi_coupling_entropic(fm_coupling *c, const fmi_batch_pair *batch, dou
   }
   if (!((most - least) / regularisation <= 1e12))
     return fmi_fail(err, FM_E_INVALID,
-                    "regularisation: expected at least 1e-12 of the costs, which go from %g to %g, found %g", least,
-                    most, regularisation);
+                    "regularisation: expected at least 1e-12 of the costs, which go from %g to %g, found %g",
+                    least, most, regularisation);
   const bool converged = converge(&p);
   measure(&p);
   draw_pairs(&p, batch);
   absorb(&p);
   if (converged) return FM_OK;
-  return fmi_fail(err, FM_E_STEPS, "after %u iterations the plan's error is %g, not below the tolerance of %g",
+  return fmi_fail(err, FM_E_STEPS,
+                  "after %u iterations the plan's error is %g, not below the tolerance of %g",
                   (unsigned)c->options.max_iterations, c->stats.error, c->options.tolerance);
 }
 

@@ -54,7 +54,8 @@ static void squared_distances(double *out, const double *x, size_t rows, const d
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = whole; j < n; j++) {
       double sum = 0;
-      for (size_t k = 0; k < dim; k++) sum += (x[i * dim + k] - y[k * n + j]) * (x[i * dim + k] - y[k * n + j]);
+      for (size_t k = 0; k < dim; k++)
+        sum += (x[i * dim + k] - y[k * n + j]) * (x[i * dim + k] - y[k * n + j]);
       out[i * n + j] = sum;
     }
   }
@@ -64,7 +65,8 @@ static void squared_distances(double *out, const double *x, size_t rows, const d
 FMI_INLINE size_t least_lane(const wide *value, const wide_int *index, double *least) {
   size_t best = 0;
   for (size_t l = 1; l < FMI_WIDE_LANES; l++) {
-    if ((*value)[l] < (*value)[best] || ((*value)[l] == (*value)[best] && (*index)[l] < (*index)[best])) best = l;
+    if ((*value)[l] < (*value)[best] || ((*value)[l] == (*value)[best] && (*index)[l] < (*index)[best]))
+      best = l;
   }
   *least = (*value)[best];
   return (size_t)(*index)[best];

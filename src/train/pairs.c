@@ -26,8 +26,8 @@ fm_status fmi_pairing_new(const fmi_runtime *rt, fm_trainer *t, fmi_error *err) 
     c.bridge_width = path->params[0];
   }
   const size_t batch = c.kind == FM_COUPLING_INDEPENDENT ? 1 : o->batch;
-  fm_coupling *coupling = fmi_coupling_new(rt->memory, batch, net->dim, net->n_class_columns, net->cond_dim, &c,
-                                           false, "trainer_options.coupling_", err);
+  fm_coupling *coupling = fmi_coupling_new(rt->memory, batch, net->dim, net->n_class_columns, net->cond_dim,
+                                           &c, false, "trainer_options.coupling_", err);
   if (coupling == NULL) return err->status;
   if (coupling->kind->costs)
     t->pairing.coupling = coupling;
@@ -45,7 +45,8 @@ void fmi_pairing_carve(fm_trainer *t, fmi_arena *a) {
   p->x1 = fmi_arena_take(a, cells, sizeof *p->x1);
   p->cond = fmi_arena_take(a, fmi_mul_size(batch, net->cond_dim), sizeof *p->cond);
   if (!p->coupling->kind->resamples) return;
-  const size_t of_row = fmi_max(net->n_class_columns * sizeof(int32_t), fmi_max(1, net->cond_dim) * sizeof(float));
+  const size_t of_row =
+      fmi_max(net->n_class_columns * sizeof(int32_t), fmi_max(1, net->cond_dim) * sizeof(float));
   p->scratch = fmi_arena_take(a, fmi_mul_size(batch, of_row), 1);
 }
 
