@@ -679,7 +679,7 @@ typedef struct fm_coupling_stats {
   uint64_t iterations; /* likewise */
 } fm_coupling_stats;
 
-/* For up to n rows of dim columns; 8 n^2 bytes, entropic twice that. A squared distance is right to a few
+/* For up to n rows of dim columns; 8 n^2 bytes and a third more, entropic twice that. A squared distance is right to a few
    roundings whatever the rows' offset. Class columns and condition vectors may be 0. */
 FM_API fm_status fm_coupling_create(fm_ctx *ctx, size_t n, size_t dim, size_t n_class_columns,
                                     size_t cond_dim, const fm_coupling_options *options, fm_coupling **out);

@@ -112,6 +112,7 @@ static void carve(fm_coupling *c, bool own_rows, fmi_arena *a) {
     for (size_t i = 0; i < FMI_COUNT(scalings); i++) *scalings[i] = fmi_arena_take(a, n, sizeof(double));
     return;
   }
+  c->sample = fmi_arena_take(a, fmi_coupling_sample_count(n), sizeof *c->sample);
   c->from = fmi_arena_take(a, n, sizeof *c->from);
   double **by_column[] = {&c->distance, &c->open, &c->at};
   for (size_t i = 0; i < FMI_COUNT(by_column); i++) *by_column[i] = fmi_arena_take(a, n, sizeof(double));

@@ -41,6 +41,7 @@ struct fm_coupling {
   double scale;  /* the mean cost of rows above the least, before the conditions' */
   double *row_sum, *row_least; /* [most] each: of costs */
   /* assignment */
+  double *sample;               /* fmi_coupling_sample_count */
   int64_t *from;                /* [n] by column */
   double *distance, *open;      /* [n] by column */
   uint32_t *row_of, *column_of; /* [n] each */
@@ -69,6 +70,7 @@ fm_status fmi_coupling_costs(fm_coupling *coupling, const fmi_batch_pair *batch,
 /* The assignment of least total cost, by coupling->cost: row_of and column_of, and the duals f and g with
    f_i + g_j <= cost_ij, and = where row i has column j. */
 void fmi_coupling_assign(fm_coupling *coupling, const fmi_kernels *kernels, size_t n);
+size_t fmi_coupling_sample_count(size_t n);
 /* The entropic plan and its pairs. relaxation INFINITY: balanced. */
 fm_status fmi_coupling_entropic(fm_coupling *coupling, const fmi_batch_pair *batch, double regularisation,
                                 double relaxation, fmi_error *err);

@@ -1,14 +1,16 @@
-/* pairs.inc.h - the inner loops of pairings, on double: squared distances, and scans of a cost matrix's row. The
-   including file says how many bytes a vector has (FMI_WIDE). Additions and products are never fused and
-   minima go to the lowest index, so that every instruction set gives the same bits. */
+/* pairs.inc.h - the inner loops of pairings, on double: squared distances, and scans of a cost matrix's row.
+   Additions and products are never fused and minima go to the lowest index, so that every instruction set gives
+   the same bits. The including file says what a vector is on its machine:
+
+     wide, wide_int                 vectors of double and of as many int64_t
+     wide_choose_int(mask, a, b)    lanes of a where those of the mask are set, else of b
+     wide_least(a, b)               a < b ? a : b */
 #ifndef FMI_PAIRS_INC_H
 #define FMI_PAIRS_INC_H
 
 #include "kern/math.inc.h"
 
-typedef double wide __attribute__((vector_size(FMI_WIDE)));
-typedef int64_t wide_int __attribute__((vector_size(FMI_WIDE)));
-#define FMI_WIDE_LANES (FMI_WIDE / sizeof(double))
+#define FMI_WIDE_LANES (sizeof(wide) / sizeof(double))
 
 FMI_INLINE wide wide_load(const double *x) {
   wide v;
@@ -16,11 +18,6 @@ FMI_INLINE wide wide_load(const double *x) {
   return v;
 }
 FMI_INLINE void wide_store(double *x, wide v) { memcpy(x, &v, sizeof v); }
-/* a where the mask is set, else b. */
-FMI_INLINE wide wide_choose(wide_int mask, wide a, wide b) {
-  return (wide)((mask & (wide_int)a) | (~mask & (wide_int)b));
-}
-
 /* rows is a constant in every call; columns j .. j + 2 vectors. */
 FMI_INLINE void distances_of(double *out, size_t ldo, const double *x, const size_t rows, const double *y,
                              size_t n, size_t dim) {
@@ -75,21 +72,20 @@ FMI_INLINE size_t least_lane(const wide *value, const wide_int *index, double *l
 static size_t relax(double *distance, int64_t *from, const double *cost, const double *v, double shift,
                     int64_t row, size_t n, double *least) {
   wide first = (wide){0} + (double)INFINITY;
-  wide_int at = {0}, here;
+  wide_int at = {0}, here = {0};
+  const wide_int rows = (wide_int){0} + row;
   for (size_t l = 0; l < FMI_WIDE_LANES; l++) here[l] = (int64_t)l;
   const size_t whole = n - n % FMI_WIDE_LANES;
   for (size_t j = 0; j < whole; j += FMI_WIDE_LANES) {
     const wide h = (wide_load(cost + j) - wide_load(v + j)) - shift, d = wide_load(distance + j);
-    const wide_int less = h < d;
     wide_int came;
     memcpy(&came, from + j, sizeof came);
-    came = (less & row) | (~less & came);
+    came = wide_choose_int(h < d, rows, came);
     memcpy(from + j, &came, sizeof came);
-    const wide now = wide_choose(less, h, d);
+    const wide now = wide_least(h, d);
     wide_store(distance + j, now);
-    const wide_int lower = now < first;
-    first = wide_choose(lower, now, first);
-    at = (lower & here) | (~lower & at);
+    at = wide_choose_int(now < first, here, at);
+    first = wide_least(now, first);
     here += (int64_t)FMI_WIDE_LANES;
   }
   size_t best = least_lane(&first, &at, least);

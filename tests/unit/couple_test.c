@@ -99,16 +99,17 @@ static void certify(const coupled *c, size_t n, const char *what) {
 START_TEST(duals_certify_the_assignment) {
   fm_ctx *ctx = new_ctx(1);
   static const size_t dims[] = {1, 2, 3, 64};
-  const size_t sizes[] = {33, 256, quick() ? 100 : 1024};
+  const size_t sizes[] = {33, 256, 301, quick() ? 130 : 1024};
   for (size_t s = 0; s < FMI_COUNT(sizes); s++)
     for (size_t d = 0; d < FMI_COUNT(dims); d++)
-      for (size_t sort = 0; sort < (sizes[s] == 1024 ? 2u : 4u); sort++) {
+      for (size_t sort = 0; sort < 5; sort += sizes[s] == 1024 ? 2 : 1) {
         const size_t n = sizes[s], dim = dims[d];
         double *x0 = normals(n * dim, 1 + sort), *x1 = normals(n * dim, 50 + sort);
         for (size_t i = 0; i < n * dim; i++) {
           if (sort == 1) x0[i] = floor(2 * x0[i]), x1[i] = floor(2 * x1[i]); /* ties and equal rows */
           if (sort == 2 && i >= dim) x1[i] = x1[i % dim];                    /* all x1 the same */
           if (sort == 3) x0[i] += 1e9, x1[i] = 1e9 + x1[i] * x1[i];          /* far from zero */
+          if (sort == 4) x1[i] = (double)(i / dim % 3 * (i % dim + 1)) + 1e-3 * x1[i]; /* tight clusters */
         }
         coupled *c = couple(ctx, (fm_coupling_options){0}, x0, x1, n, dim, 0);
         OK(c->status);
