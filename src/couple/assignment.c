@@ -3,7 +3,7 @@
    Crouse, "On implementing 2D rectangular assignment algorithms", IEEE TAES 52, 2016). The duals start at the
    columns' least costs, which assigns about half of the rows; every other row is brought in along a shortest
    path (Dijkstra) in reduced costs. Where most columns are least in the same few rows, as those of tight
-   clusters are, paths would be long: then the duals start from those of every other row and column. */
+   clusters are, paths would be long: then the duals start from those of one row and column in two. */
 #include "couple/couple.h"
 
 #include <math.h>
@@ -81,17 +81,20 @@ static void augment(const problem *p, size_t row) {
 
 static void solve(const problem *p);
 
+/* Row or column i of the sample: one of each two, not always the first, which may be of another sort. */
+static size_t sampled(size_t i) { return 2 * i + ((uint32_t)i * 0x9e3779b9u >> 31); }
+
 /* f of all rows from those of half of them: g_j = min_i cost_ij - f_i over the sample's rows, f_i = min_j
    cost_ij - g_j. */
 static void start_from_sample(const problem *p) {
   fm_coupling *c = p->c;
   const size_t n = p->n, m = n / 2;
   for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < m; j++) p->sample[i * m + j] = p->cost[2 * i * n + 2 * j];
+    for (size_t j = 0; j < m; j++) p->sample[i * m + j] = p->cost[sampled(i) * n + sampled(j)];
   solve(&(problem){c, p->kernels, p->sample, m, p->sample + m * m});
   for (size_t j = 0; j < n; j++) c->g[j] = (double)INFINITY;
   for (size_t i = 0; i < m; i++) {
-    const double *cost = p->cost + 2 * i * n, f = c->f[i];
+    const double *cost = p->cost + sampled(i) * n, f = c->f[i];
     for (size_t j = 0; j < n; j++) c->g[j] = cost[j] - f < c->g[j] ? cost[j] - f : c->g[j];
   }
   for (size_t i = 0; i < n; i++) {
