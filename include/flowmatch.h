@@ -88,7 +88,8 @@ typedef int32_t fm_status;
 #define FM_E_FORMAT (-8)        /* a file is not what it should be */
 #define FM_E_CHECKSUM (-9)      /* a file's bytes were changed or cut */
 #define FM_E_MISMATCH (-10)     /* handles that don't fit together */
-#define FM_E_STEPS (-11)        /* the adaptive solver used up max_steps; the state so far is returned */
+#define FM_E_STEPS (-11)        /* an adaptive solver's or a coupling's steps are used up; the state so far is
+                                   returned */
 #define FM_E_FORKED (-12)       /* a context with threads, used in a forked child */
 #define FM_STOPPED (-13)        /* fm_ctx_stop was called; what was done stands */
 #define FM_DEADLINE (-14)       /* the deadline passed: finished with one long step, samples are coarse */
@@ -637,9 +638,9 @@ FM_API uint64_t fm_model_train_steps(const fm_model *model);
 #define FM_COUPLING_INDEPENDENT 1u /* as they come: the default */
 #define FM_COUPLING_OT 2u          /* the exact assignment of least total cost: every row once (shortest
                                       augmenting paths; Jonker & Volgenant 1987, Crouse 2016) */
-#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of the data once */
-#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows that are
-                                      far from all others count less, on both sides */
+#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of data once */
+#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows far
+                                      from all others count less, on both sides */
 #define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
                                       FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
@@ -679,8 +680,8 @@ typedef struct fm_coupling_stats {
   uint64_t iterations; /* likewise */
 } fm_coupling_stats;
 
-/* For up to n rows of dim columns; 8 n^2 bytes and a third more, entropic twice that. A squared distance is right to a few
-   roundings whatever the rows' offset. Class columns and condition vectors may be 0. */
+/* For up to n rows of dim columns; 8 n^2 bytes and a third more, entropic twice that. A squared distance is
+   right to a few roundings whatever the rows' offset. Class columns and condition vectors may be 0. */
 FM_API fm_status fm_coupling_create(fm_ctx *ctx, size_t n, size_t dim, size_t n_class_columns,
                                     size_t cond_dim, const fm_coupling_options *options, fm_coupling **out);
 FM_API void fm_coupling_destroy(fm_coupling *coupling);
@@ -789,15 +790,16 @@ typedef struct fm_trainer_options {
   void *weight_user;
   uint64_t accumulate; /* batches summed for one update, for batches larger than memory; 0: 1 */
   /* Pairs are formed within a batch, anew for each, of noise or of the x0 that come with the rows. Labels,
-     conditions and weights stay with their x1. Evaluations by this trainer pair likewise. Weights other than 1
-     weigh the source too unless the coupling is independent. Fields as in fm_coupling_options. */
+     conditions and weights stay with their x1. Evaluations by this trainer pair likewise. Weights other than
+     1 weigh the source too unless the coupling is independent. Else fields are as in fm_coupling_options. */
   uint32_t coupling; /* FM_COUPLING_...; 0: independent. Bridge needs FM_PATH_BRIDGE with a width, else
                         FM_E_UNSUPPORTED */
   uint32_t coupling_max_iterations;
   double coupling_regularisation;
   double coupling_relative_regularisation;
   double coupling_relaxation;
-  double coupling_tolerance; /* not reached: the plan so far is used, and fm_trainer_coupling_misses counts */
+  double coupling_tolerance; /* 0: 1e-3. Not reached: the plan so far is used, and counted
+                                (fm_trainer_coupling_misses) */
   double coupling_class_weight;
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;

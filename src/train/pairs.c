@@ -18,6 +18,8 @@ fm_status fmi_pairing_new(const fmi_runtime *rt, fm_trainer *t, fmi_error *err) 
                            .condition_weight = o->coupling_condition_weight,
                            .cost = o->coupling_cost,
                            .cost_user = o->coupling_cost_user};
+  const fmi_coupling_kind *kind = fmi_coupling_kind_by_kind(c.kind);
+  if (kind != NULL && kind->entropic && c.tolerance == 0) c.tolerance = 1e-3;
   if (c.kind == FM_COUPLING_BRIDGE) {
     const fm_path *path = t->parts.path;
     if (path->schedule == NULL || path->schedule->kind != FM_PATH_BRIDGE || !(path->params[0] > 0))
