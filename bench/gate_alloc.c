@@ -104,7 +104,7 @@ static fm_ctx *counted_ctx(bool own_allocator, uint32_t n_threads) {
 typedef struct fixture {
   fm_ctx *ctx;
   fm_model *model;
-  fm_trainer *trainer;
+  fm_trainer *trainer, *coupled[2]; /* by assignment, by an entropic plan */
   fm_sampler *euler, *dopri5;
   fm_solver *solver_euler, *solver_dopri5;
   fm_optimizer *optimizer;
@@ -149,6 +149,13 @@ static void fixture_create(fixture *f, uint32_t kind, bool own_allocator, uint32
   BENCH_OK(f->ctx, fm_optimizer_create(f->ctx, NULL, &f->optimizer));
   BENCH_OK(f->ctx, fm_trainer_create(f->ctx, fm_model_net(f->model), NULL, NULL, NULL, NULL, f->optimizer,
                                      NULL, NULL, &f->trainer));
+  fm_trainer_options coupled;
+  fm_trainer_options_init(&coupled);
+  for (uint32_t i = 0; i < 2; i++) {
+    coupled.coupling = i ? FM_COUPLING_SINKHORN : FM_COUPLING_OT;
+    BENCH_OK(f->ctx, fm_trainer_create(f->ctx, fm_model_net(f->model), NULL, NULL, NULL, NULL, f->optimizer,
+                                       NULL, &coupled, &f->coupled[i]));
+  }
   make_samplers(f);
   make_arrays(f);
 }
@@ -159,6 +166,7 @@ static void fixture_destroy(fixture *f) {
   fm_solver_destroy(f->solver_euler);
   fm_solver_destroy(f->solver_dopri5);
   fm_trainer_destroy(f->trainer);
+  for (size_t i = 0; i < 2; i++) fm_trainer_destroy(f->coupled[i]);
   fm_optimizer_destroy(f->optimizer);
   fm_model_destroy(f->model);
   fm_ctx_destroy(f->ctx);
@@ -175,6 +183,10 @@ static int32_t decay(void *user, const fm_rhs_call *call) {
 static void call_step(fixture *f, size_t i) {
   (void)i;
   BENCH_OK(f->ctx, fm_trainer_step(f->ctx, f->trainer, f->x, NULL, f->labels, NULL, NULL, N_ROWS, NULL));
+}
+static void call_coupled_step(fixture *f, size_t i) {
+  BENCH_OK(f->ctx,
+           fm_trainer_step(f->ctx, f->coupled[i % 2], f->x, NULL, f->labels, NULL, NULL, N_ROWS, NULL));
 }
 static void call_draw_euler(fixture *f, size_t i) {
   BENCH_OK(f->ctx, fm_sampler_draw(f->ctx, f->euler, i, 0, f->labels, NULL, N_ROWS, f->out));
@@ -217,6 +229,7 @@ typedef struct counted_call {
 
 static const counted_call calls[] = {
     {"fm_trainer_step", call_step},
+    {"fm_trainer_step, coupled", call_coupled_step},
     {"fm_sampler_draw, Euler", call_draw_euler},
     {"fm_sampler_draw, dopri5", call_draw_dopri5},
     {"fm_sampler_velocity", call_velocity},

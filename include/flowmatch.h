@@ -37,11 +37,12 @@
  *             in any order. Destroying NULL does nothing. Destroying a handle is safe from any thread.
  * Threads     A context is used by one thread at a time. fm_path, fm_net, fm_prior, fm_normaliser,
  *             fm_optimizer, fm_model and fm_data (unless it pulls) are immutable after creation: any number
- *             of contexts and threads may use one at once. fm_solver, fm_trainer and fm_sampler own
- *             workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
+ *             of contexts and threads may use one at once. fm_solver, fm_coupling, fm_trainer and fm_sampler
+ *             own workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
  *             fm_trainer_latest and the destroy functions alone are safe from other threads.
  * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
- *             fm_solver_solve, the _at and set_grid functions and fm_optimizer_step allocate nothing.
+ *             fm_coupling_pair, fm_solver_solve, the _at and set_grid functions and fm_optimizer_step
+ *             allocate nothing.
  * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
  *             input, loss or state is FM_E_NONFINITE, never a silent NaN.
  * Noise       is counter-based (Philox4x32-10), keyed by (seed, stream, row, column). On one machine a
@@ -113,7 +114,8 @@ typedef int32_t fm_status;
 #define FM_E_FORMAT (-8)        /* a file is not what it should be */
 #define FM_E_CHECKSUM (-9)      /* a file's bytes were changed or cut */
 #define FM_E_MISMATCH (-10)     /* handles that don't fit together */
-#define FM_E_STEPS (-11)        /* the adaptive solver used up max_steps; the state so far is returned */
+#define FM_E_STEPS (-11)        /* an adaptive solver's or a coupling's steps are used up; the state so far is
+                                   returned */
 #define FM_E_FORKED (-12)       /* a context with threads, used in a forked child */
 #define FM_STOPPED (-13)        /* fm_ctx_stop was called; what was done stands */
 #define FM_DEADLINE (-14)       /* the deadline passed: finished with one long step, samples are coarse */
@@ -135,6 +137,7 @@ typedef struct fm_normaliser fm_normaliser; /* per-column shift and scale */
 typedef struct fm_optimizer fm_optimizer;   /* an update rule with its learning-rate schedule */
 typedef struct fm_data fm_data;             /* a source of training rows */
 typedef struct fm_model fm_model;           /* net + weights + path + prior + normaliser */
+typedef struct fm_coupling fm_coupling;     /* pairs rows of source and data */
 typedef struct fm_trainer fm_trainer;       /* training state */
 typedef struct fm_solver fm_solver;         /* an ODE solver with its workspace */
 typedef struct fm_sampler fm_sampler;       /* a model, a solver and workspace for drawing */
@@ -493,6 +496,22 @@ typedef struct fm_time_weight_request fm_time_weight_request;
 typedef int32_t (*fm_time_weight_fn)(void *user, const fm_time_weight_request *request);
 typedef struct fm_reduction fm_reduction;
 typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
+typedef struct fm_cost_request fm_cost_request;
+typedef int32_t (*fm_cost_fn)(void *user, const fm_cost_request *request);
+
+/* Which row of the source goes with which row of the data. Pairs that are near make straight paths (Tong et
+   al., arXiv 2302.00482; Pooladian et al. 2023). The cost of a pair is the squared distance of its rows, in
+   training normalised, and of their conditions, row i of the source having those of row i of the data (Cheng
+   & Schwing, arXiv 2503.10636): without, the source would depend on the condition, and a model that is asked
+   for one would start from the wrong place. */
+#define FM_COUPLING_INDEPENDENT 1u /* as they come: the default */
+#define FM_COUPLING_OT 2u          /* the exact assignment of least total cost: every row once (shortest
+                                      augmenting paths; Jonker & Volgenant 1987, Crouse 2016) */
+#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of data once */
+#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows far
+                                      from all others count less, on both sides */
+#define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
+                                      FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
 /* How a model is trained. */
 typedef struct fm_trainer_options {
@@ -517,6 +536,21 @@ typedef struct fm_trainer_options {
   fm_time_weight_fn weight; /* instead of loss_weight, which is 0 then */
   void *weight_user;
   uint64_t accumulate; /* batches summed for one update, for batches larger than memory; 0: 1 */
+  /* Pairs are formed within a batch, anew for each, of noise or of the x0 that come with the rows. Labels,
+     conditions and weights stay with their x1. Evaluations by this trainer pair likewise. Weights other than
+     1 weigh the source too unless the coupling is independent. Else fields are as in fm_coupling_options. */
+  uint32_t coupling; /* FM_COUPLING_...; 0: independent. Bridge needs FM_PATH_BRIDGE with a width, else
+                        FM_E_UNSUPPORTED */
+  uint32_t coupling_max_iterations; /* those of fm_coupling_options, as those that follow */
+  double coupling_regularisation;
+  double coupling_relative_regularisation;
+  double coupling_relaxation;
+  double coupling_tolerance; /* 0: 1e-3. Not reached: the plan so far is used, and counted
+                                (fm_trainer_coupling_misses) */
+  double coupling_class_weight;
+  double coupling_condition_weight; /* of normalised condition vectors */
+  fm_cost_fn coupling_cost;
+  void *coupling_cost_user;
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its

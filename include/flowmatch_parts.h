@@ -298,6 +298,68 @@ FM_API fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_
 /* The gradient of the last step, as the optimiser saw it before clipping: grad [n_params]. FM_E_INVALID if no
    step was done, the last one failed, or micro-batches came since. */
 FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad);
+/* Batches, since creation, whose entropic plan did not reach the tolerance. */
+FM_API uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer);
+
+/* ---- Couplings ----------------------------------------------------------------------------------- */
+
+/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; finite. Instead of the squared distance;
+   the conditions' cost is added. Called from the thread that pairs. */
+struct fm_cost_request {
+  uint64_t struct_size;
+  uint64_t n;
+  uint64_t dim;
+  const double *x0; /* [n][dim]; in training normalised */
+  const double *x1; /* [n][dim] */
+  double *cost;     /* out, [n][n] */
+  FM_TAIL_32
+};
+
+/* How rows are paired. */
+typedef struct fm_coupling_options {
+  uint64_t struct_size;
+  uint32_t kind;           /* FM_COUPLING_...; 0: OT */
+  uint32_t max_iterations; /* entropic: 0: 1000 */
+  double regularisation;   /* Sinkhorn, unbalanced: the entropy's weight, in units of cost; 0: relative */
+  double relative_regularisation; /* instead: times the mean cost of rows above the least one; 0: 0.05 */
+  double relaxation;       /* unbalanced: weight of the KL terms, in units of cost; 0: that mean */
+  double tolerance;        /* entropic: mean relative error of the plan's sums over rows; 0: 1e-6 */
+  double class_weight;     /* cost of a class column that differs; 0: 1e6; negative: none */
+  double condition_weight; /* times the squared distance of condition vectors; 0: 100; negative: none. The
+                              source's correlation with the condition is about the inverse */
+  double bridge_width;     /* bridge: s; 0: 0.5, in training the path's */
+  fm_cost_fn cost; /* instead of the squared distance */
+  void *cost_user; /* given to it */
+} fm_coupling_options;
+
+/* What a pairing came to. */
+typedef struct fm_coupling_stats {
+  uint64_t struct_size;
+  double cost;         /* of the plan: sum of P_ij cost_ij; of pairs their mean */
+  double mass;         /* sum of P_ij: 1, unless unbalanced */
+  double error;        /* as in tolerance; 0 if not entropic */
+  uint64_t iterations; /* likewise */
+} fm_coupling_stats;
+
+/* For up to n rows of dim columns; 8 n^2 bytes and a third more, entropic twice that. A squared distance is
+   right to a few roundings whatever the rows' offset. Class columns and condition vectors may be 0. */
+FM_API fm_status fm_coupling_create(fm_ctx *ctx, size_t n, size_t dim, size_t n_class_columns,
+                                    size_t cond_dim, const fm_coupling_options *options, fm_coupling **out);
+FM_API void fm_coupling_destroy(fm_coupling *coupling);
+/* Pairs x0 [n][dim] with x1 [n][dim]: pair k is of rows x0_index[k] and x1_index[k] (either may be NULL, else
+   [n]). x1_index[k] is k unless unbalanced. labels [n][n_class_columns], cond [n][cond_dim]: row i of both.
+   Entropic pairs are drawn with noise keyed by (seed, first_row + k). stats may be NULL. FM_E_STEPS: the
+   tolerance was not reached; outputs are those of the plan so far. FM_E_NONFINITE: a cost is not finite. */
+FM_API fm_status fm_coupling_pair(fm_ctx *ctx, fm_coupling *coupling, const float *x0, const float *x1,
+                                  const int32_t *labels, const float *cond, size_t n, uint64_t seed,
+                                  uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,
+                                  fm_coupling_stats *stats);
+FM_API fm_status fm_coupling_pair_f64(fm_ctx *ctx, fm_coupling *coupling, const double *x0, const double *x1,
+                                      const int32_t *labels, const float *cond, size_t n, uint64_t seed,
+                                      uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,
+                                      fm_coupling_stats *stats);
+/* The plan of the last pairing, of n rows: [n][n], row i for x0 row i. Not entropic: 1 / n at every pair. */
+FM_API fm_status fm_coupling_plan(fm_ctx *ctx, const fm_coupling *coupling, double *plan);
 
 /* ---- Solvers ------------------------------------------------------------------------------------- */
 
@@ -409,6 +471,8 @@ FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const flo
 
 FM_DEFINE_INIT_(fm_path_coefficients)
 FM_DEFINE_INIT_(fm_npy_info)
+FM_DEFINE_INIT_(fm_coupling_options)
+FM_DEFINE_INIT_(fm_coupling_stats)
 FM_DEFINE_INIT_(fm_solve_stats)
 FM_DEFINE_INIT_(fm_solver_info)
 

@@ -15,13 +15,14 @@ kern: core
 op: core kern
 net: core kern op
 path: core
+couple: core kern
 solve: core
 model: core kern op net path
 data: core model
-train: core kern op net path model data
+train: core kern op net path couple model data
 sample: core kern op net path model solve
-io: core kern op net path model data train
-api: core kern op net path model data train sample solve io
+io: core kern op net path couple model data train
+api: core kern op net path couple model data train sample solve io
 cli:
 '
 

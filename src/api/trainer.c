@@ -148,6 +148,10 @@ fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *d
 
 uint64_t fm_trainer_steps(const fm_trainer *trainer) { return trainer ? trainer->step : 0; }
 
+uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer) {
+  return trainer ? trainer->pairing.misses : 0;
+}
+
 fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer, float *grad) {
   REQUIRE_CTX();
   REQUIRE_POINTER(trainer);

@@ -36,25 +36,30 @@ static fm_trainer_options trainer_options(fit *f) {
   options.time_b = o->time[1];
   options.progress = on_step;
   options.progress_user = f;
+  options.coupling = o->coupling;
+  options.coupling_relative_regularisation = o->coupling_params[0];
+  options.coupling_relaxation = o->coupling_params[1];
+  options.coupling_class_weight = options.coupling_condition_weight = o->condition_weight;
   return options;
 }
 
-/* The trainer keeps what it is made from, so the parts are let go of here. */
+/* The trainer keeps what it is made from, so the parts are let go of here; the conditions' statistics serve
+   evaluate_coupled. */
 static fm_status create_trainer(fit *f, const dataset *d, const fm_prior *prior) {
   const fit_options *o = f->options;
-  fm_normaliser *normaliser = NULL, *cond_normaliser = NULL;
+  fm_normaliser *normaliser = NULL;
   fm_optimizer *optimizer = NULL;
   fm_trainer_options options = trainer_options(f);
 
   fm_status status = fm_normaliser_fit_data(f->ctx, o->normalise, d->train, FM_DATA_X1, &normaliser);
   if (status == FM_OK && d->cond.values)
-    status = fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &cond_normaliser);
+    status =
+        fm_normaliser_fit_data(f->ctx, FM_NORMALISE_COLUMNS, d->train, FM_DATA_COND, &f->cond_normaliser);
   if (status == FM_OK) status = fm_optimizer_create(f->ctx, &o->optimizer, &optimizer);
   if (status == FM_OK)
-    status = fm_trainer_create(f->ctx, f->net, o->path, prior, normaliser, cond_normaliser, optimizer, NULL,
-                               &options, &f->trainer);
+    status = fm_trainer_create(f->ctx, f->net, o->path, prior, normaliser, f->cond_normaliser, optimizer,
+                               NULL, &options, &f->trainer);
   fm_normaliser_destroy(normaliser);
-  fm_normaliser_destroy(cond_normaliser);
   fm_optimizer_destroy(optimizer);
   return status;
 }
@@ -124,6 +129,7 @@ bool fit_create(fit *f, fm_ctx *ctx, const dataset *d, const fit_options *option
 void fit_free(fit *f) {
   fm_model_destroy(f->model);
   fm_trainer_destroy(f->trainer);
+  fm_normaliser_destroy(f->cond_normaliser);
   fm_net_destroy(f->net);
   loss_curve_free(&f->curve);
   memset(f, 0, sizeof *f);
@@ -138,9 +144,27 @@ static fm_status make_model(fit *f) {
   return fm_trainer_model(f->ctx, f->trainer, &f->model);
 }
 
+/* With a coupling the loss is that of its pairs, as a trainer of the model has it. */
+static fm_status evaluate_coupled(fit *f, const fm_data *data, size_t draws, double *loss) {
+  const size_t n = fm_net_n_params(f->net);
+  float *params = cli_alloc(2 * n, sizeof *params);
+  fm_trainer_options options = trainer_options(f);
+  fm_trainer *trainer = NULL;
+  fm_status status = fm_model_get_params(f->ctx, f->model, params, params + n);
+  if (status == FM_OK)
+    status = fm_trainer_create(f->ctx, f->net, fm_model_path(f->model), fm_model_prior(f->model),
+                               fm_model_normaliser(f->model), f->cond_normaliser, NULL, params + n, &options,
+                               &trainer);
+  if (status == FM_OK) status = fm_trainer_evaluate(f->ctx, trainer, data, EVALUATION_SEED, draws, loss);
+  fm_trainer_destroy(trainer);
+  free(params);
+  return status;
+}
+
 /* Over enough draws of times and noise for a figure that can be compared: few rows are taken repeatedly. */
 static fm_status evaluate(fit *f, const fm_data *data, size_t n, double *loss) {
   size_t draws = n < LEAST_DRAWS ? (LEAST_DRAWS + n - 1) / n * n : n < MOST_EVALUATED ? n : MOST_EVALUATED;
+  if (f->options->coupling != FM_COUPLING_INDEPENDENT) return evaluate_coupled(f, data, draws, loss);
   return fm_model_evaluate(f->ctx, f->model, data, EVALUATION_SEED, draws, loss);
 }
 

@@ -20,6 +20,9 @@ typedef struct fit_options {
   uint64_t patience;         /* steps; 0: the library's */
   uint32_t time_sampling;    /* FM_TIME_... */
   double time[2];            /* its parameters; 0: the defaults */
+  uint32_t coupling;         /* FM_COUPLING_... */
+  double coupling_params[2]; /* relative regularisation and relaxation; 0: the defaults */
+  double condition_weight;   /* of classes and condition vectors; 0: the defaults, negative: none */
   const char *checkpoint;    /* NULL: none */
   double checkpoint_seconds; /* between checkpoints */
   bool resume, keep_curve;
@@ -32,6 +35,7 @@ typedef struct fit {
   const fit_options *options;
   fm_net *net;
   const fm_data *train, *held_out; /* the dataset's; held_out NULL: no rows are */
+  fm_normaliser *cond_normaliser;  /* NULL: no condition vectors */
   fm_trainer *trainer;
   progress progress;
   loss_curve curve;

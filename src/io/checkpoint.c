@@ -22,6 +22,20 @@ static void describe_times(fmi_spec *spec, const fm_trainer_options *o) {
   if (o->weight_a != 0) fmi_spec_double(spec, "trainer.weight_a", o->weight_a);
 }
 
+static void describe_coupling(fmi_spec *spec, const fm_trainer *t) {
+  if (t->pairing.coupling == NULL) return;
+  const fm_coupling_options *o = &t->pairing.coupling->options;
+  fmi_spec_text(spec, "trainer.coupling", t->pairing.coupling->kind->name);
+  fmi_spec_u64(spec, "trainer.coupling_max_iterations", o->max_iterations);
+  fmi_spec_double(spec, "trainer.coupling_regularisation", o->regularisation);
+  fmi_spec_double(spec, "trainer.coupling_relative_regularisation", o->relative_regularisation);
+  fmi_spec_double(spec, "trainer.coupling_relaxation", o->relaxation);
+  fmi_spec_double(spec, "trainer.coupling_tolerance", o->tolerance);
+  fmi_spec_double(spec, "trainer.coupling_class_weight", o->class_weight);
+  fmi_spec_double(spec, "trainer.coupling_condition_weight", o->condition_weight);
+  if (o->cost != NULL) fmi_spec_text(spec, "trainer.coupling_cost", "callback");
+}
+
 /* A prior's numbers by their hash: rows may be many. */
 static void describe_prior(fmi_spec *spec, const fm_prior *prior) {
   for (size_t i = 0; i < fmi_prior_n_arrays(prior); i++) {
@@ -55,6 +69,7 @@ static void describe(fmi_spec *spec, const fm_trainer *t) {
   fmi_spec_double(spec, "trainer.ema_decay", t->options.ema_decay);
   fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
   describe_times(spec, &t->options);
+  describe_coupling(spec, t);
   describe_prior(spec, t->parts.prior);
   fmi_spec_u64(spec, "trainer.accumulate", t->options.accumulate);
 }

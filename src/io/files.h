@@ -18,7 +18,7 @@ fm_status fmi_checkpoint_read(const fmi_runtime *rt, fm_trainer *trainer, const 
 /* ---- shared by the two: the description of a flow as text pairs ------------------------------------ */
 
 #define FMI_FORMAT_VERSION "1"
-#define FMI_SPEC_PAIRS 64u
+#define FMI_SPEC_PAIRS 96u
 #define FMI_SPEC_KEY 32u
 
 typedef struct fmi_spec {

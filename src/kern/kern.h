@@ -76,6 +76,14 @@ typedef struct fmi_kernels {
 
   /* ---- reductions, in double, in a fixed order ---- */
   double (*sum_squares)(const real *x, size_t n);
+
+  /* ---- couplings, in double, the same bits for every instruction set ---- */
+  /* out[i][j] = sum_k (x[i][k] - y[k][j])^2: x [rows][dim], y [dim][n], out [rows][n]. */
+  void (*squared_distances)(double *out, const double *x, size_t rows, const double *y, size_t n, size_t dim);
+  /* distance[j] = min(distance[j], cost[j] - v[j] - shift), and from[j] = row where it fell. Returns where
+     distance is least, the first of several, and *least. A column with v -inf stays as it is. */
+  size_t (*relax)(double *distance, int64_t *from, const double *cost, const double *v, double shift,
+                  int64_t row, size_t n, double *least);
 } fmi_kernels;
 
 static inline size_t fmi_packed_count(size_t k, size_t n) { return fmi_mul_size(fmi_round_up(n, FMI_NR), k); }

@@ -14,6 +14,14 @@ FMI_INLINE vec vec_splat(float x) { return _mm256_set1_ps(x); }
 FMI_INLINE vec vec_mad(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 #include "kern/gemm.inc.h"
 
+typedef __m256d wide;
+typedef int64_t wide_int __attribute__((vector_size(32)));
+FMI_INLINE wide wide_least(wide a, wide b) { return _mm256_min_pd(a, b); }
+FMI_INLINE wide_int wide_choose_int(wide_int mask, wide_int a, wide_int b) {
+  return (wide_int)_mm256_blendv_pd((wide)b, (wide)a, (wide)mask);
+}
+#include "kern/pairs.inc.h"
+
 /* An 8 x 8 transposition: rows of `from` become columns of `to`. */
 FMI_INLINE void transpose8(const float *from, size_t from_row, float *to, size_t to_row) {
   __m256 r[8], s[8];

@@ -16,6 +16,14 @@ FMI_INLINE vec vec_mad(vec a, vec b, vec c) {
 }
 #include "kern/gemm.inc.h"
 
+typedef double wide __attribute__((vector_size(16)));
+typedef int64_t wide_int __attribute__((vector_size(16)));
+FMI_INLINE wide_int wide_choose_int(wide_int mask, wide_int a, wide_int b) {
+  return (mask & a) | (~mask & b);
+}
+FMI_INLINE wide wide_least(wide a, wide b) { return (wide)wide_choose_int(a < b, (wide_int)a, (wide_int)b); }
+#include "kern/pairs.inc.h"
+
 static void pack_transposed(size_t k, const real *b, size_t b_col, real *packed) {
   for (size_t p = 0; p < k; p++) {
     for (size_t j = 0; j < FMI_NR; j++) packed[p * FMI_NR + j] = b[p + j * b_col];

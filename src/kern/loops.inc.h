@@ -230,7 +230,7 @@ static double sum_squares(const real *x, size_t n) {
   return lane[0];
 }
 
-/* The table of whoever includes this: `pack` and `gemm` are theirs. */
+/* The table of whoever includes this: `pack` and `gemm` are theirs, and pairs.inc.h. */
 #define FMI_KERNELS(name_, isa_)                                                                             \
   {                                                                                                          \
     .name = (name_), .isa = (isa_), .pack = pack,                                                            \
@@ -242,6 +242,7 @@ static double sum_squares(const real *x, size_t n) {
                  act_elu_both,      act_tanh_both, act_relu_both, act_mish_both},                            \
     .sincos = sin_cos, .normal = normal, .add = add, .mul = mul, .mul_add = mul_add, .ema = ema,             \
     .layer_norm = layer_norm, .layer_norm_d = layer_norm_d, .adamw = adamw, .sum_squares = sum_squares,      \
+    .squared_distances = squared_distances, .relax = relax,                                                  \
   }
 
 #endif

@@ -15,16 +15,17 @@ typedef struct tile {
   size_t first, n; /* rows of the batch */
 } tile;
 
-static fm_status draw_ends(const tile *w, fmi_error *err) {
-  fm_trainer *t = w->s->trainer;
+fm_status fmi_step_ends(const fmi_step *s, size_t first, size_t n, double *x0, double *x1, void *noise,
+                        fmi_error *err) {
+  const fm_trainer *t = s->trainer;
   size_t dim = t->parts.net->dim;
-  fmi_normalise(t->parts.normaliser, t->rows.x1 + w->first * dim, w->n, w->slot->x1);
-  if (w->s->pairs) {
-    fmi_normalise(t->parts.normaliser, t->rows.x0 + w->first * dim, w->n, w->slot->x0);
+  fmi_normalise(t->parts.normaliser, t->rows.x1 + first * dim, n, x1);
+  if (s->pairs) {
+    fmi_normalise(t->parts.normaliser, t->rows.x0 + first * dim, n, x0);
     return FM_OK;
   }
-  return fmi_prior_draw(t->parts.prior, t->parts.normaliser, w->s->kernels, w->s->seed ^ TRAINING_NOISE,
-                        w->s->first_row + w->first, w->n, dim, w->slot->x0, w->slot->noise, err);
+  return fmi_prior_draw(t->parts.prior, t->parts.normaliser, s->kernels, s->seed ^ TRAINING_NOISE,
+                        s->first_row + first, n, dim, x0, noise, err);
 }
 
 static fm_status form_row(const tile *w, size_t i, fmi_error *err) {
@@ -80,7 +81,10 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
   size_t dim = net->dim, k = net->n_class_columns;
   tile w = {.s = s, .slot = &t->slots[slot_index], .first = item * FMI_TILE};
   w.n = fmi_min(FMI_TILE, s->n - w.first);
-  FMI_TRY(draw_ends(&w, err));
+  if (t->pairing.coupling)
+    fmi_pairing_take(t, w.first, w.n, w.slot->x0, w.slot->x1);
+  else
+    FMI_TRY(fmi_step_ends(s, w.first, w.n, w.slot->x0, w.slot->x1, w.slot->noise, err));
   for (size_t i = 0; i < w.n; i++) {
     FMI_TRY(form_row(&w, i, err));
     form_conditions(&w, i);
@@ -113,6 +117,7 @@ fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
   const fmi_time_draw times = {&t->options, t->parts.path, s->seed,        s->first_row, s->n,
                                s->train,    t->t,          t->time_weight, t->uniforms};
   FMI_TRY(fmi_times_draw(&times, err)); /* in one go: the caller's functions run on the caller's thread */
+  if (t->pairing.coupling) FMI_TRY(fmi_pairing_form(rt, s, err));
   fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), t->n_slots};
   return fmi_loop_run(rt, &loop, err);
 }

@@ -12,6 +12,7 @@ static void destroy(void *self) {
   fmi_plan_free(t->plan);
   fmi_free(memory, t->block);
   fmi_free(memory, t->best);
+  fmi_release(t->pairing.coupling);
   fmi_release(t->optimizer);
   fmi_parts_release(&t->parts);
   fmi_object_free(t);
@@ -68,6 +69,7 @@ static void carve(fm_trainer *t, fmi_arena *a) {
   t->batch_block = fmi_arena_take(a, t->plan->batch_reals, sizeof(real));
   t->partial = fmi_arena_take(a, fmi_ceil_div(n, FMI_PIECE), sizeof(double));
   carve_rows(t, a);
+  fmi_pairing_carve(t, a);
   t->slots = fmi_arena_take(a, t->n_slots, sizeof *t->slots);
   size_t update = fmi_optimizer_scratch(t->optimizer, t->parts.net);
   for (size_t i = 0; i < t->n_slots; i++) {
@@ -86,6 +88,7 @@ static fm_status allocate(fm_trainer *t, const fmi_runtime *rt, fmi_error *err) 
   t->plan = fmi_plan_new(rt->memory, t->parts.net, rt->kernels, wants, FMI_TILE, t->options.batch,
                          rt->use_blas, err);
   if (t->plan == NULL) return FM_E_NOMEM;
+  FMI_TRY(fmi_pairing_new(rt, t, err));
   fmi_arena arena = {NULL, 0};
   carve(t, &arena);
   t->block = fmi_alloc(rt->memory, 1, arena.used, err);

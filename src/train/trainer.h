@@ -3,6 +3,7 @@
 #define FMI_TRAINER_H
 
 #include "model/model.h"
+#include "couple/couple.h"
 #include "data/data.h"
 #include "train/optimizer.h"
 #include "train/snapshot.h"
@@ -26,6 +27,14 @@ typedef struct fmi_pending {
   double weight, loss; /* sums over their rows of weights and weighted losses */
 } fmi_pending;
 
+/* A batch whose rows are paired. */
+typedef struct fmi_pairing {
+  fm_coupling *coupling;  /* NULL: rows go together as they come */
+  double *x0, *x1, *cond; /* the batch, normalised */
+  char *scratch;
+  uint64_t misses; /* batches whose plan did not reach the tolerance */
+} fmi_pairing;
+
 struct fm_trainer {
   fmi_object object;
   fmi_parts parts;
@@ -45,6 +54,7 @@ struct fm_trainer {
   uint64_t step, n_rows, data_row;
   double mean_loss; /* bias-corrected by step */
   fmi_pending pending;
+  fmi_pairing pairing;
   fmi_plateau plateau;
   real *best; /* params, then ema, of the lowest loss on held-out rows; NULL: never validated */
   double best_loss, held_out_loss; /* the lowest, the latest */
@@ -69,6 +79,17 @@ typedef struct fmi_step {
 /* Forward (and backward if train) over n rows; trainer->loss gets each row's squared error / dim,
    times the weight of its time. */
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
+/* Rows first .. first + n of the batch, normalised: x0, x1 [n][dim]. noise: fmi_prior_scratch. */
+fm_status fmi_step_ends(const fmi_step *step, size_t first, size_t n, double *x0, double *x1, void *noise,
+                        fmi_error *err);
+
+/* The coupling that the options ask for. */
+fm_status fmi_pairing_new(const fmi_runtime *rt, fm_trainer *trainer, fmi_error *err);
+void fmi_pairing_carve(fm_trainer *trainer, fmi_arena *arena);
+/* Pairs the batch. */
+fm_status fmi_pairing_form(const fmi_runtime *rt, fmi_step *step, fmi_error *err);
+/* Pairs first .. first + n of it: x0, x1 [n][dim]. */
+void fmi_pairing_take(const fm_trainer *trainer, size_t first, size_t n, double *x0, double *x1);
 
 /* One micro-batch, from the rows in trainer->rows: every options.accumulate-th makes an update. The loss is
    that of its own rows, or over all processes where each batch is an update. */

@@ -206,6 +206,15 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "time_sampling:", .time_sampling = FM_TIME_MODE, .time = own_times);
   NO_TRAINER(FM_E_INVALID, "loss_weight:", .loss_weight = FM_WEIGHT_X1, .weight = own_weights);
   NO_TRAINER(FM_E_INVALID, "accumulate:", .accumulate = UINT64_MAX);
+  NO_TRAINER(FM_E_UNSUPPORTED, "coupling", .coupling = 99);
+  NO_TRAINER(FM_E_UNSUPPORTED, "coupling:", .coupling = FM_COUPLING_BRIDGE);
+  NO_TRAINER(FM_E_INVALID, "coupling_tolerance:", .coupling_tolerance = .1);
+  NO_TRAINER(FM_E_INVALID, "coupling_tolerance:", .coupling = FM_COUPLING_OT, .coupling_tolerance = .1);
+  NO_TRAINER(FM_E_INVALID, "coupling_class_weight:", .coupling = FM_COUPLING_OT,
+             .coupling_class_weight = NAN);
+  NO_TRAINER(FM_E_INVALID, "coupling_regularisation:", .coupling = FM_COUPLING_SINKHORN,
+             .coupling_regularisation = -1);
+  NO_TRAINER(FM_E_NOMEM, "", .coupling = FM_COUPLING_OT, .batch = UINT32_MAX);
 #undef NO_TRAINER
   callback_answer = 3;
   NOT_MADE(fm_trainer, FM_E_CALLBACK,
@@ -214,6 +223,7 @@ ABOUT(fm_trainer_create) {
 
 ABOUT(fm_trainer_destroy) { fm_trainer_destroy(NULL); }
 ABOUT(fm_trainer_steps) { ck_assert_uint_eq(fm_trainer_steps(NULL), 0); }
+ABOUT(fm_trainer_coupling_misses) { ck_assert_uint_eq(fm_trainer_coupling_misses(NULL), 0); }
 ABOUT(fm_trainer_skipped) { ck_assert_uint_eq(fm_trainer_skipped(NULL), 0); }
 
 ABOUT(fm_trainer_step) {

@@ -42,6 +42,10 @@ expect 2 "expected numbers after 'poly:'" train x.csv -o m --path poly:two
 expect 2 "poly.power: expected 1 to 64" train x.csv -o m --path poly:0.5
 expect 2 "--time: 'late' is not one of uniform" train x.csv -o m --time late
 expect 2 "--time: 'mode:1:2:3' is not one of" train x.csv -o m --time mode:1:2:3
+expect 2 "--coupling: 'pairs' is not one of independent" train x.csv -o m --coupling pairs
+expect 2 "is not one of independent" train x.csv -o m --coupling sinkhorn:much
+expect 2 "takes its width from --path" train x.csv -o m --coupling bridge
+expect 2 "which is missing" train x.csv -o m --condition-weight 3
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
 expect 2 "not like resmlp:256x3" train x.csv -o m --net resmlp:256x3x2
 expect 2 "not one of adamw|sgd|nesterov|lion|muon" train x.csv -o m --optimizer adam
@@ -90,6 +94,12 @@ done
 train ring.csv -o time.model --time logit-normal:0.5
 train ring.csv -o time.model --time u-shape
 expect 1 "time_a: expected -1 to 1.75 for mode" train ring.csv -o time.model --time mode:3
+for coupling in ot sinkhorn:0.1 unbalanced:0.1:2 "bridge --path bridge:0.7"; do
+  # shellcheck disable=SC2086
+  train ring.csv -o coupled.model --coupling $coupling --batch 32
+  expect 0 "," sample coupled.model -n 3 -o - -q
+done
+expect 1 "coupling_relative_regularisation: expected 0" train ring.csv -o coupled.model --coupling ot:0.1
 train ring.csv -o prior.model --prior gaussian
 train ring.csv -o prior.model --prior uniform
 train ring.csv -o prior.model --prior ring.csv --path bridge

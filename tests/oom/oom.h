@@ -18,6 +18,7 @@ fm_status scenario_models(fm_ctx *ctx);
 fm_status scenario_model_files(fm_ctx *ctx);
 fm_status scenario_trainer(fm_ctx *ctx);
 fm_status scenario_rules(fm_ctx *ctx);
+fm_status scenario_couplings(fm_ctx *ctx);
 fm_status scenario_evaluate(fm_ctx *ctx);
 fm_status scenario_checkpoints(fm_ctx *ctx);
 fm_status scenario_solvers(fm_ctx *ctx);

@@ -143,6 +143,42 @@ end:
   return status;
 }
 
+/* Every coupling, on its own and in a trainer. */
+fm_status scenario_couplings(fm_ctx *ctx) {
+  fm_status status;
+  parts p = {0};
+  fm_coupling *coupling = NULL;
+  fm_trainer *trainer = NULL;
+  fm_path *bridge = NULL;
+  fm_trainer_options small = small_trainer();
+  fm_coupling_options o;
+  uint64_t index[2][N_ROWS];
+  double plan[N_ROWS * N_ROWS];
+  NEED(make_parts(ctx, &p));
+  MAKE(bridge, fm_path_create(ctx, FM_PATH_BRIDGE, &bridge));
+  for (uint32_t kind = FM_COUPLING_INDEPENDENT; kind <= FM_COUPLING_BRIDGE; kind++) {
+    fm_coupling_options_init(&o);
+    o.kind = small.coupling = kind;
+    o.tolerance = kind < FM_COUPLING_SINKHORN ? 0 : 1;
+    MAKE(coupling, fm_coupling_create(ctx, N_ROWS, 2, 1, 2, &o, &coupling));
+    FRUGAL(fm_coupling_pair(ctx, coupling, rows_f32, rows_f32, labels, conds, N_ROWS, 1, 0, index[0],
+                            index[1], NULL));
+    FRUGAL(fm_coupling_plan(ctx, coupling, plan));
+    MAKE(trainer, fm_trainer_create(ctx, p.net, bridge, NULL, NULL, NULL, NULL, NULL, &small, &trainer));
+    FRUGAL(fm_trainer_step(ctx, trainer, rows_f32, NULL, labels, conds, weights, N_ROWS, NULL));
+    fm_coupling_destroy(coupling);
+    fm_trainer_destroy(trainer);
+    coupling = NULL;
+    trainer = NULL;
+  }
+end:
+  fm_coupling_destroy(coupling);
+  fm_trainer_destroy(trainer);
+  fm_path_destroy(bridge);
+  destroy_parts(&p);
+  return status;
+}
+
 /* Every update rule, with micro-batches; one step outside a trainer may allocate. */
 fm_status scenario_rules(fm_ctx *ctx) {
   fm_status status;
