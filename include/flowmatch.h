@@ -35,7 +35,7 @@
  *             of contexts and threads may use one at once. fm_solver, fm_trainer and fm_sampler own
  *             workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
  *             fm_trainer_latest and the destroy functions alone are safe from other threads.
- * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
+ * Memory      Creating a handle allocates; fm_trainer_step, the fm_sampler_ functions for rows,
  *             fm_solver_solve, the _at and set_grid functions and fm_optimizer_step allocate nothing.
  * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
  *             input, loss or state is FM_E_NONFINITE, never a silent NaN.
@@ -91,6 +91,7 @@ typedef int32_t fm_status;
 #define FM_E_FORKED (-12)       /* a context with threads, used in a forked child */
 #define FM_STOPPED (-13)        /* fm_ctx_stop was called; what was done stands */
 #define FM_DEADLINE (-14)       /* the deadline passed: finished with one long step, samples are coarse */
+#define FM_COARSE (-15)         /* log-densities are there, but more steps would change some of them */
 
 /* The constant's name ("FM_E_INVALID"), or "unknown status". Never NULL. */
 FM_API const char *fm_status_name(fm_status status);
@@ -858,7 +859,8 @@ typedef struct fm_row_stats {
   uint64_t accepted;
   uint64_t rejected;
   double t;          /* how far it got */
-  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. FM_COARSE: so is its
+                        log-density. Else why it ended early */
   uint32_t reserved; /* 0 */
 } fm_row_stats;
 
@@ -924,10 +926,23 @@ FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double
 
 /* ---- Sampling ---------------------------------------------------------------------------------- */
 
+/* How div u, the trace of the velocity's Jacobian, is found: by Jacobian-vector products, or by transposed
+   ones for a caller's net. */
+#define FM_DIVERGENCE_EXACT 1u      /* as it is: a product for every column in every evaluation */
+#define FM_DIVERGENCE_RADEMACHER 2u /* Hutchinson's unbiased estimate z . Jz, a product for every probe z, of
+                                       +1 and -1 (Grathwohl et al., "FFJORD", ICLR 2019) */
+#define FM_DIVERGENCE_GAUSSIAN 3u   /* the same with z of N(0, 1): never the smaller variance */
+
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
   uint64_t raw_weights; /* 1: the weights themselves instead of their moving average */
+  uint32_t divergence;  /* FM_DIVERGENCE_...: of log-densities; 0: the sampler has none */
+  uint32_t n_probes;    /* with probes: how many a row has, at most 4096; 0: 8 */
+  uint64_t probe_seed;  /* with probes: names those of every row */
+  double coarse;        /* log-densities by fixed steps are found with half as many steps too, for half the
+                           cost again: where that changes one by more than this, in nats, the row and the
+                           call are FM_COARSE. 0: 0.1; negative: not checked */
 } fm_sampler_options;
 
 FM_API fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
@@ -956,6 +971,26 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
                                          fm_row_stats *rows);
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
+/* log p(x | labels, cond) of n rows x [n][dim] under the model, in the data's units (normalisation
+   included), natural logarithm: log_density [n], -INFINITY where the source has no density. For a sampler
+   with a divergence. Rows go to t = 0 and d/dt log p_t(x_t) = -div u with them (Chen et al., NeurIPS 2018,
+   theorem 1), in double; log-densities take part in the error norm of adaptive steps like columns. error [n]
+   or NULL gets the standard error over the probes, fixed for the solve and keyed by (probe_seed, first_row +
+   i): 0 if exact, INFINITY of one probe. The solver's own error comes on top: with few fixed steps the result
+   is a density of nothing, which FM_COARSE says. FM_E_UNSUPPORTED, at creation already, where the prior has
+   no log-density or the normaliser has a column of scale 0, in which rows have none. A row that fails
+   keeps its entries and makes the call fail; the others are right. An evaluation counts once in stats, however
+   many products. stats and rows [n] may be NULL. */
+FM_API fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t first_row,
+                                        const int32_t *labels, const float *cond, size_t n, const double *x,
+                                        double *log_density, double *error, fm_solve_stats *stats,
+                                        fm_row_stats *rows);
+/* fm_sampler_draw_f64 with the log-densities of the rows drawn, in one pass. Adaptive steps look at both, so
+   rows differ from those drawn alone within the tolerance. */
+FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed,
+                                             uint64_t first_row, const int32_t *labels, const float *cond,
+                                             size_t n, double *out, double *log_density, double *error,
+                                             fm_solve_stats *stats, fm_row_stats *rows);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
    to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
    written. */

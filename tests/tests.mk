@@ -70,6 +70,7 @@ tests_harness = $(call test,oom,$(WRAPPER) $(OOM)) $(call test,bad_args,$(WRAPPE
 tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli,FLOWMATCH=$(PROGRAM) sh tests/cli/cli_test.sh) \
   $(call test,cli_plot,FLOWMATCH=$(PROGRAM) sh tests/cli/plot_test.sh) \
+  $(call test,cli_logp,FLOWMATCH=$(PROGRAM) sh tests/cli/logp_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh))
 ffi = CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/ffi/ffi.sh $(INSTALLED) $(abspath $(T)/ffi)
 tests_ffi = $(call test,ffi_rust_go,$(ffi) rust go)

@@ -186,17 +186,17 @@ void drawing_apply_masks(const drawing *d, const double *wide, size_t n, double 
   }
 }
 
-static const int32_t *labels_from(const drawing *d, size_t row) {
+const int32_t *drawing_labels(const drawing *d, size_t row) {
   return d->labels ? d->labels + row * fm_net_n_class_columns(fm_model_net(d->model)) : NULL;
 }
 
-static const float *cond_from(const drawing *d, size_t row) {
+const float *drawing_cond(const drawing *d, size_t row) {
   return d->cond ? d->cond + row * fm_net_cond_dim(fm_model_net(d->model)) : NULL;
 }
 
 static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
-  const int32_t *classes = labels_from(d, row);
-  const float *cond = cond_from(d, row);
+  const int32_t *classes = drawing_labels(d, row);
+  const float *cond = drawing_cond(d, row);
   if (d->n_masked == 0)
     return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, out);
   double *wide = cli_alloc(n * (d->dim + d->n_masked), sizeof *wide);
@@ -224,8 +224,8 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
 
 fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
                         const double *x, double *states, fm_row_stats *rows) {
-  return fm_sampler_transport_at(d->ctx, d->sampler, times, n_times, labels_from(d, first),
-                                 cond_from(d, first), n, x, states, NULL, rows);
+  return fm_sampler_transport_at(d->ctx, d->sampler, times, n_times, drawing_labels(d, first),
+                                 drawing_cond(d, first), n, x, states, NULL, rows);
 }
 
 char *drawing_column_name(const drawing *d, size_t column) {

@@ -40,6 +40,9 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out);
    network]; x may be states, rows [n] may be NULL. Their conditions are those of rows first .. first + n. */
 fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
                         const double *x, double *states, fm_row_stats *rows);
+/* Conditions of rows `row` on, NULL where there are none. */
+const int32_t *drawing_labels(const drawing *d, size_t row);
+const float *drawing_cond(const drawing *d, size_t row);
 /* The rows of one call: few enough to show progress and to stop soon, many enough for all threads. They come
    out the same however they are divided. */
 size_t drawing_block(const drawing *d);

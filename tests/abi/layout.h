@@ -40,6 +40,7 @@ VALUE(FM_E_STEPS, -11)
 VALUE(FM_E_FORKED, -12)
 VALUE(FM_STOPPED, -13)
 VALUE(FM_DEADLINE, -14)
+VALUE(FM_COARSE, -15)
 
 VALUE(FM_BLAS_AUTO, 0u)
 VALUE(FM_BLAS_NEVER, 1u)
@@ -137,6 +138,9 @@ VALUE(FM_GRID_CUSTOM, 0x7fffffffu)
 
 VALUE(FM_NORM_RMS, 1u)
 VALUE(FM_NORM_MAX, 2u)
+VALUE(FM_DIVERGENCE_EXACT, 1u)
+VALUE(FM_DIVERGENCE_RADEMACHER, 2u)
+VALUE(FM_DIVERGENCE_GAUSSIAN, 3u)
 
 #if UINTPTR_MAX == 0xffffffffffffffff
 FIELD(fm_ctx_options, struct_size, 0, 8)
@@ -381,7 +385,11 @@ SIZE(fm_trajectory, 56)
 FIELD(fm_sampler_options, struct_size, 0, 8)
 FIELD(fm_sampler_options, deadline, 8, 16)
 FIELD(fm_sampler_options, raw_weights, 16, 24)
-SIZE(fm_sampler_options, 24)
+FIELD(fm_sampler_options, divergence, 24, 28)
+FIELD(fm_sampler_options, n_probes, 28, 32)
+FIELD(fm_sampler_options, probe_seed, 32, 40)
+FIELD(fm_sampler_options, coarse, 40, 48)
+SIZE(fm_sampler_options, 48)
 #endif
 
 #endif
