@@ -933,6 +933,21 @@ FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double
                                        +1 and -1 (Grathwohl et al., "FFJORD", ICLR 2019) */
 #define FM_DIVERGENCE_GAUSSIAN 3u   /* the same with z of N(0, 1): never the smaller variance */
 
+/* Draws by dx = (u + g^2 / 2 grad log p_t) dt + g dW, which has the flow's marginals for every g(t) (Song et
+   al., ICLR 2021; Ma et al., "SiT", ECCV 2024): noise forgets errors, at more steps. The score is the
+   velocity's by the path, so the prior must be the standard Gaussian and gamma 0, else FM_E_UNSUPPORTED.
+   Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
+   weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
+   Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.
+   Noise is keyed by (seed, row, step): "same bits" holds. Transports and fm_sampler_log_density keep to the
+   flow. */
+#define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
+#define FM_DIFFUSION_SIGMA 2u            /* g = diffusion_level sqrt(sigma(t)) */
+#define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
+
+/* Writes g(t) >= 0 at 0 <= t < 1. May be called from several threads at once. */
+typedef int32_t (*fm_diffusion_fn)(void *user, double t, double *g);
+
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
@@ -943,6 +958,10 @@ typedef struct fm_sampler_options {
   double coarse;        /* log-densities by fixed steps are found with half as many steps too, for half the
                            cost again: where that changes one by more than this, in nats, the row and the
                            call are FM_COARSE. 0: 0.1; negative: not checked */
+  uint64_t diffusion;   /* FM_DIFFUSION_...; 0: none, draws are the flow's */
+  double diffusion_level; /* above 0; 0: 1 */
+  fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
+  void *diffusion_user;
 } fm_sampler_options;
 
 FM_API fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
@@ -986,7 +1005,7 @@ FM_API fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64
                                         double *log_density, double *error, fm_solve_stats *stats,
                                         fm_row_stats *rows);
 /* fm_sampler_draw_f64 with the log-densities of the rows drawn, in one pass. Adaptive steps look at both, so
-   rows differ from those drawn alone within the tolerance. */
+   rows differ from those drawn alone within the tolerance. FM_E_UNSUPPORTED with diffusion. */
 FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed,
                                              uint64_t first_row, const int32_t *labels, const float *cond,
                                              size_t n, double *out, double *log_density, double *error,

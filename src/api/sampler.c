@@ -2,6 +2,8 @@
 #include "api/api.h"
 #include "sample/sampler.h"
 
+#include <math.h>
+
 /* With defaults filled in. */
 static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
   if (o->divergence > FM_DIVERGENCE_GAUSSIAN)
@@ -16,6 +18,27 @@ static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
   return FM_OK;
 }
 
+/* With defaults filled in, also that of the solver. */
+static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_options *solver, size_t dim) {
+  const bool own = o->diffusion == FM_DIFFUSION_CUSTOM;
+  if (o->diffusion > FM_DIFFUSION_SIGMA && !own)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "sampler_options.diffusion: expected one of FM_DIFFUSION_..., found %llu",
+                    (unsigned long long)o->diffusion);
+  REQUIRE(own == (o->diffusion_fn != NULL),
+          "sampler_options.diffusion_fn: expected with FM_DIFFUSION_CUSTOM, and only then");
+  REQUIRE(o->diffusion_level >= 0 && o->diffusion_level < HUGE_VAL,
+          "sampler_options.diffusion_level: expected a finite number >= 0, found %g", o->diffusion_level);
+  if (o->diffusion_level == 0) o->diffusion_level = 1;
+  if (o->diffusion == 0) return FM_OK;
+  if (solver->method == 0) solver->method = FM_SOLVER_EULER;
+  /* Noise has 2^32 blocks of four for every row. */
+  REQUIRE(dim / 4 + 1 <= UINT32_MAX / fmi_max(solver->n_steps, 20),
+          "solver_options.n_steps: expected fewer with %zu columns and diffusion, found %u", dim,
+          (unsigned)solver->n_steps);
+  return FM_OK;
+}
+
 fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                             const fm_sampler_options *options, fm_sampler **out) {
   REQUIRE_OUT();
@@ -24,8 +47,13 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
   READ_OPTIONS(fm_sampler_options, o, options);
   REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
   FMI_TRY(check_divergence(ctx, &o));
+  FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
+  if (o.diffusion != 0 && !fmi_sde_has(config.method))
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: with diffusion expected euler or heun2, found %s",
+                    config.method->name);
   RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
 }
 
@@ -188,6 +216,8 @@ fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t
   REQUIRE_CTX();
   REQUIRE_POINTER(sampler);
   REQUIRE_ARRAY(out, n);
+  if (sampler->options.diffusion != 0)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "sampler: diffusion has no log-density of its draws");
   fmi_density job = {.flow = {.sampler = sampler,
                               .rt = &ctx->runtime,
                               .t0 = 0,

@@ -111,6 +111,13 @@ void fmi_probes(const fmi_kernels *kernels, uint32_t divergence, uint64_t seed, 
 fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                           double *dxdt, fmi_error *err);
 
+/* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
+fm_status fmi_sde_check(const fm_model *model, fmi_error *err);
+fmi_diffusion fmi_sde_of(fmi_tile *tile);
+/* dxdt [n][dim], the velocity at (t, x), becomes dxdt + half_g2 score; scores [n][dim] is scratch. */
+fm_status fmi_sde_add_score(const fm_path *path, size_t n, size_t dim, const double *t, const double *x,
+                            double half_g2, double *scores, double *dxdt, fmi_error *err);
+
 /* The velocity of n normalised rows. */
 fm_status fmi_sampler_velocity(fm_sampler *sampler, const float *x, const double *t, const int32_t *labels,
                                const float *cond, size_t n, float *out, fmi_error *err);

@@ -157,7 +157,7 @@ fm_status fmi_solve_job_run(const fmi_solve_job *given) {
   if (job.n == 0 || job.dim == 0) return FM_OK;
   fm_solve_stats unwanted = {0};
   if (job.stats == NULL) job.stats = &unwanted;
-  return job.config->method->solve(&job);
+  return job.diffusion != NULL ? fmi_sde_solve(&job) : job.config->method->solve(&job);
 }
 
 fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,

@@ -20,6 +20,17 @@ typedef struct fmi_solve_control {
   void *user;
 } fmi_solve_control;
 
+/* What makes a stochastic equation of rhs: dx = (rhs + g^2 / 2 score) dt + g dW. */
+typedef struct fmi_diffusion {
+  fm_status (*g)(void *user, double t, double *g, fmi_error *err);
+  /* dxdt [n][dim], rhs at (t, x), becomes dxdt + half_g2 score(t, x). Asked only where g is not 0. */
+  fm_status (*add_score)(void *user, size_t n, const double *t, const double *x, double half_g2, double *dxdt,
+                         fmi_error *err);
+  /* Standard normals of a row (an index as rhs sees it) and a step, the same whenever asked: out [dim]. */
+  void (*noise)(void *user, uint64_t row, uint64_t step, double *out);
+  void *user;
+} fmi_diffusion;
+
 typedef struct fmi_method fmi_method;
 
 /* The caller's options with defaults filled in and checked. */
@@ -41,6 +52,8 @@ typedef struct fmi_solve_job {
   const fmi_solve_config *config;
   const fmi_rhs *rhs;
   const fmi_solve_control *control; /* or NULL */
+  const fmi_diffusion
+      *diffusion; /* or NULL; else the method is one that fmi_sde_has, and there are no times */
   double t0, t1;
   size_t first_row, n, dim;
   double *y; /* [n][dim] */
@@ -73,6 +86,10 @@ bool fmi_method_is_adaptive(const fmi_method *method);
 void fmi_method_describe(const fmi_method *method, fm_solver_info *info);
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
+
+/* Whether it has a stochastic form, which is run instead where a job has a diffusion. */
+bool fmi_sde_has(const fmi_method *method);
+fm_status fmi_sde_solve(const fmi_solve_job *job);
 
 /* Solves a job's n rows in place. rhs rows, trajectory rows and saved rows are first_row + index. workspace
    is 64-byte aligned, of config->method->workspace(config, n, dim) bytes or what that gives for a larger n.

@@ -141,6 +141,9 @@ VALUE(FM_NORM_MAX, 2u)
 VALUE(FM_DIVERGENCE_EXACT, 1u)
 VALUE(FM_DIVERGENCE_RADEMACHER, 2u)
 VALUE(FM_DIVERGENCE_GAUSSIAN, 3u)
+VALUE(FM_DIFFUSION_CONSTANT, 1u)
+VALUE(FM_DIFFUSION_SIGMA, 2u)
+VALUE(FM_DIFFUSION_CUSTOM, 0x7fffffffu)
 
 #if UINTPTR_MAX == 0xffffffffffffffff
 FIELD(fm_ctx_options, struct_size, 0, 8)
@@ -389,7 +392,11 @@ FIELD(fm_sampler_options, divergence, 24, 28)
 FIELD(fm_sampler_options, n_probes, 28, 32)
 FIELD(fm_sampler_options, probe_seed, 32, 40)
 FIELD(fm_sampler_options, coarse, 40, 48)
-SIZE(fm_sampler_options, 48)
+FIELD(fm_sampler_options, diffusion, 48, 56)
+FIELD(fm_sampler_options, diffusion_level, 56, 64)
+FIELD(fm_sampler_options, diffusion_fn, 64, 72)
+FIELD(fm_sampler_options, diffusion_user, 72, 80)
+SIZE(fm_sampler_options, 80)
 #endif
 
 #endif

@@ -277,7 +277,8 @@ fm_status scenario_densities(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};
   fm_model *model = NULL;
-  fm_sampler *exact = NULL, *estimated = NULL;
+  fm_model *plain = NULL;
+  fm_sampler *exact = NULL, *estimated = NULL, *stochastic = NULL;
   double out[2 * N_ROWS], found[N_ROWS], errors[N_ROWS];
   fm_row_stats each[N_ROWS];
   fm_sampler_options o;
@@ -297,8 +298,16 @@ fm_status scenario_densities(fm_ctx *ctx) {
   FRUGAL(fm_sampler_log_density(ctx, exact, 0, labels, conds, N_ROWS, rows_f64, found, errors, NULL, each));
   FRUGAL(fm_sampler_draw_log_density(ctx, estimated, 1, 0, labels, conds, N_ROWS, out, found, errors, NULL,
                                      each));
+  fm_sampler_options_init(&o);
+  o.diffusion = FM_DIFFUSION_SIGMA;
+  fixed.method = FM_SOLVER_HEUN2;
+  NEED(make_model(ctx, &p, true, &plain));
+  MAKE(stochastic, fm_sampler_create(ctx, plain, &fixed, &o, &stochastic));
+  FRUGAL(fm_sampler_draw_f64(ctx, stochastic, 1, 0, labels, conds, N_ROWS, out));
 end:
   fm_model_destroy(model);
+  fm_model_destroy(plain);
+  fm_sampler_destroy(stochastic);
   fm_sampler_destroy(exact);
   fm_sampler_destroy(estimated);
   destroy_parts(&p);
