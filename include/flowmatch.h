@@ -804,6 +804,14 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
 #define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
 #define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
+/* Multistep methods: an evaluation a step, on any grid. */
+#define FM_SOLVER_AB2 10u     /* order 2, Adams & Bashforth [1], started by the midpoint rule */
+#define FM_SOLVER_AB3 11u     /* order 3 [1], started by Heun's method */
+#define FM_SOLVER_AB4 12u     /* order 4 [1], started by the classic Runge-Kutta method */
+#define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in the data's end, of the class of DPM-Solver++(2M) (Lu et
+                                  al., arXiv 2211.01095): exact in what the path says, so good with few
+                                  steps. For samplers only, without densities; gamma must be 0. Else
+                                  FM_E_UNSUPPORTED */
 /* Steps chosen for every row by itself; with fixed_steps as above. */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
@@ -872,6 +880,8 @@ typedef struct fm_solver_info {
   uint32_t order;       /* the error falls with the step's length to this power */
   uint32_t evaluations; /* of a step */
   uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
+  uint32_t start_evaluations; /* that its first steps take more in all */
+  uint32_t needs_model;       /* 1: for samplers, not for any right-hand side */
 } fm_solver_info;
 
 /* The methods in turn: index counts from 0; FM_E_INVALID past the last. Set info->struct_size first. */

@@ -54,6 +54,9 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "solver_options.method: with diffusion expected euler or heun2, found %s",
                     config.method->name);
+  if (o.divergence != 0 && config.method->stepper->needs_path)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
+                    config.method->name);
   RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
 }
 

@@ -71,6 +71,7 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
   if (s->plan == NULL) return FM_E_NOMEM;
   FMI_TRY(plan_jacobian(s, rt, err));
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
   fmi_arena arena = {NULL, 0};
   carve(s, &arena);
   s->block = fmi_alloc(rt->memory, 1, arena.used, err);
@@ -99,6 +100,7 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
     return fmi_fail(err, FM_E_MISMATCH, "model: expected one of the same net as the sampler's");
   if (s->n_logs > 0) FMI_TRY(fmi_density_check(model, err));
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(model, err));
   fmi_retain(model);
   fmi_release(s->model);
   s->model = model;

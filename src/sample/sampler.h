@@ -111,6 +111,10 @@ void fmi_probes(const fmi_kernels *kernels, uint32_t divergence, uint64_t seed, 
 fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                           double *dxdt, fmi_error *err);
 
+/* The path as the solver's x1 form: whether the model has one, and it. */
+fm_status fmi_x1_form_check(const fm_model *model, fmi_error *err);
+fmi_x1_form fmi_x1_form_of(const fm_model *model);
+
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
 fm_status fmi_sde_check(const fm_model *model, fmi_error *err);
 fmi_diffusion fmi_sde_of(fmi_tile *tile);

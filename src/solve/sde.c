@@ -58,17 +58,6 @@ static fm_status step(fmi_erk *s, uint32_t number, double t_next, double g, bool
   return FM_OK;
 }
 
-static void take_step(fmi_erk *s) {
-  size_t kept = 0;
-  for (size_t i = 0; i < s->active; i++) {
-    if (fmi_erk_accept(s, i))
-      fmi_erk_move(s, kept++, i);
-    else
-      fmi_erk_fail(s, i, FM_E_NONFINITE);
-  }
-  s->active = kept;
-}
-
 fm_status fmi_sde_solve(const fmi_solve_job *job) {
   const fmi_tableau *tableau = job->config->method->tableau;
   const fmi_grid *grid = &job->config->grid;
@@ -83,19 +72,14 @@ fm_status fmi_sde_solve(const fmi_solve_job *job) {
     fm_status status = fmi_erk_check(&s);
     if (status != FM_OK && status != FM_DEADLINE) return status;
     put_states(&s, t);
-    for (size_t i = 0; i < s.active; i++) {
-      s.h[i] = t_next - t;
-      s.t_next[i] = t_next;
-    }
+    fmi_erk_propose(&s, k);
     if (status == FM_DEADLINE) { /* by the flow, which has no noise to be lost */
       FMI_TRY(fmi_erk_evaluate(&s, s.k));
       return fmi_erk_finish_by_euler(&s);
     }
     FMI_TRY(evaluate(&s, s.k, &g));
     FMI_TRY(step(&s, k, t_next, g, tableau->stages == 2 && k + 1 < grid->n_steps));
-    take_step(&s);
-    s.step++;
-    FMI_TRY(fmi_erk_report(&s));
+    FMI_TRY(fmi_erk_take_step(&s, false));
   }
   return fmi_erk_end(&s, FM_OK);
 }

@@ -20,6 +20,14 @@ typedef struct fmi_solve_control {
   void *user;
 } fmi_solve_control;
 
+/* What the right-hand side is a velocity of: a path's, whose data end x1 it tells. */
+typedef struct fmi_x1_form {
+  fm_status (*coefficients)(void *user, double t, double *alpha, double *sigma, fmi_error *err);
+  /* x1 [dim] of a row at x with slope v. FM_E_DOMAIN: v doesn't tell it at this t. */
+  fm_status (*x1)(void *user, double t, const double *x, const double *v, double *x1, fmi_error *err);
+  void *user;
+} fmi_x1_form;
+
 /* What makes a stochastic equation of rhs: dx = (rhs + g^2 / 2 score) dt + g dW. */
 typedef struct fmi_diffusion {
   fm_status (*g)(void *user, double t, double *g, fmi_error *err);
@@ -53,7 +61,8 @@ typedef struct fmi_solve_job {
   const fmi_rhs *rhs;
   const fmi_solve_control *control; /* or NULL */
   const fmi_diffusion
-      *diffusion; /* or NULL; else the method is one that fmi_sde_has, and there are no times */
+      *diffusion;             /* or NULL; else the method is one that fmi_sde_has, and there are no times */
+  const fmi_x1_form *x1_form; /* for methods that need a path; else it may be NULL */
   double t0, t1;
   size_t first_row, n, dim;
   double *y; /* [n][dim] */
@@ -69,15 +78,29 @@ typedef struct fmi_solve_job {
   fmi_error *err;
 } fmi_solve_job;
 
-/* A method: one line in solver_list.def, which names a stepper (one file) and, for Runge-Kutta methods, a
-   tableau (one block in tableaux.def). */
+/* What a stepper is: a const in its file, beside its two functions. */
+typedef struct fmi_stepper {
+  bool multistep;  /* a step is one evaluation, whatever its order */
+  bool needs_path; /* the job must have an x1_form */
+} fmi_stepper;
+
+/* A method: one line in solver_list.def, which names a stepper (one file, whose functions and const it
+   declares) and a tableau (one block in tableaux.def): the method's, or what starts a multistep method. */
 struct fmi_method {
   uint32_t kind;
   const char *name;                                                          /* in messages: "euler" */
   size_t (*workspace)(const fmi_solve_config *config, size_t n, size_t dim); /* bytes; SIZE_MAX: too large */
   fm_status (*solve)(const fmi_solve_job *job);
-  const struct fmi_tableau *tableau;
+  const fmi_stepper *stepper;
+  const struct fmi_tableau *tableau; /* of the method's order */
 };
+
+#define FMI_METHOD(kind, name, stepper, tableau)                                                             \
+  extern const fmi_stepper fmi_##stepper;                                                                    \
+  size_t fmi_##stepper##_workspace(const fmi_solve_config *config, size_t n, size_t dim);                    \
+  fm_status fmi_##stepper##_solve(const fmi_solve_job *job);
+#include "solve/solver_list.def"
+#undef FMI_METHOD
 
 const fmi_method *fmi_method_by_kind(uint32_t kind); /* NULL: unknown */
 const fmi_method *fmi_method_at(size_t index);       /* NULL: past the last */

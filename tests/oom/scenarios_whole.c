@@ -278,7 +278,7 @@ fm_status scenario_densities(fm_ctx *ctx) {
   parts p = {0};
   fm_model *model = NULL;
   fm_model *plain = NULL;
-  fm_sampler *exact = NULL, *estimated = NULL, *stochastic = NULL;
+  fm_sampler *exact = NULL, *estimated = NULL, *stochastic = NULL, *adams = NULL, *exponential = NULL;
   double out[2 * N_ROWS], found[N_ROWS], errors[N_ROWS];
   fm_row_stats each[N_ROWS];
   fm_sampler_options o;
@@ -304,10 +304,18 @@ fm_status scenario_densities(fm_ctx *ctx) {
   NEED(make_model(ctx, &p, true, &plain));
   MAKE(stochastic, fm_sampler_create(ctx, plain, &fixed, &o, &stochastic));
   FRUGAL(fm_sampler_draw_f64(ctx, stochastic, 1, 0, labels, conds, N_ROWS, out));
+  fixed.method = FM_SOLVER_AB2;
+  MAKE(adams, fm_sampler_create(ctx, plain, &fixed, NULL, &adams));
+  FRUGAL(fm_sampler_draw_f64(ctx, adams, 1, 0, labels, conds, N_ROWS, out));
+  fixed.method = FM_SOLVER_EXPONENTIAL_2M;
+  MAKE(exponential, fm_sampler_create(ctx, plain, &fixed, NULL, &exponential));
+  FRUGAL(fm_sampler_draw_f64(ctx, exponential, 1, 0, labels, conds, N_ROWS, out));
 end:
   fm_model_destroy(model);
   fm_model_destroy(plain);
   fm_sampler_destroy(stochastic);
+  fm_sampler_destroy(adams);
+  fm_sampler_destroy(exponential);
   fm_sampler_destroy(exact);
   fm_sampler_destroy(estimated);
   destroy_parts(&p);
