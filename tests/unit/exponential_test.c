@@ -2,6 +2,8 @@
    is exact with any step, evaluations, and what it needs. */
 #include "fixture.h"
 
+#include "solve/solve.h"
+
 #ifndef FMI_DOUBLE /* callbacks take float */
 /* Data: a mixture of two Gaussians in each column, N(-1, .6^2) and N(2, .4^2), or always 1.5. On a path alpha,
    sigma the velocity is that of the mixture's posterior mean of x1. */
@@ -176,9 +178,76 @@ START_TEST(what_it_needs) {
 END_TEST
 #endif
 
+/* ---- the solver alone, in double -------------------------------------------------------------------------- */
+
+/* CondOT from x0 to x1 = 1.5 + bend t: u is that of x_t = t x1 + (1 - t) x0, and tells x1. */
+static double bend;
+static double end_at(double t) { return 1.5 + bend * t; }
+static fm_status flow(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
+                      double *dxdt, fmi_error *err) {
+  (void)user, (void)row, (void)err;
+  for (size_t i = 0; i < n; i++) dxdt[i] = (end_at(t[i]) - x[i]) / (1 - t[i]);
+  return FM_OK;
+}
+static fm_status coefficients(void *user, double t, double *alpha, double *sigma, fmi_error *err) {
+  (void)user, (void)err;
+  *alpha = t, *sigma = 1 - t;
+  return FM_OK;
+}
+static fm_status x1(void *user, double t, const double *x, const double *v, double *out, fmi_error *err) {
+  (void)user, (void)err;
+  *out = *x + (1 - t) * *v;
+  return FM_OK;
+}
+static double solve(uint32_t n_steps, double t0, double t1, double x) {
+  fm_solver_options o = {.struct_size = sizeof o, .method = FM_SOLVER_EXPONENTIAL_2M, .n_steps = n_steps};
+  fmi_solve_config config;
+  fmi_error err;
+  o.grid = FM_GRID_SHIFTED;
+  ck_assert_int_eq(fmi_solve_configure(&o, &config, &err), FM_OK);
+  void *workspace = aligned_alloc(FMI_ALIGN, config.method->workspace(&config, 1, 1));
+  const fmi_rhs rhs = {flow, NULL};
+  const fmi_x1_form form = {coefficients, x1, NULL};
+  fmi_solve_job job = {.config = &config,
+                       .rhs = &rhs,
+                       .x1_form = &form,
+                       .t0 = t0,
+                       .t1 = t1,
+                       .n = 1,
+                       .dim = 1,
+                       .y = &x,
+                       .workspace = workspace,
+                       .err = &err};
+  ck_assert_int_eq(fmi_solve_job_run(&job), FM_OK);
+  job.x1_form = NULL;
+  ck_assert_int_eq(fmi_solve_job_run(&job), FM_E_UNSUPPORTED);
+  free(workspace);
+  return x;
+}
+
+/* An x1 that doesn't change is exact from the first step, one that is a line in time from the second. The
+   solution with x1 = 1.5 + b t is x_t = (1 - t) (x0 + 1.5 rho + b int t drho), int t drho = rho - int rho. */
+START_TEST(lines_in_time_are_exact) {
+  bend = 0;
+  for (uint32_t n = 1; n < 5; n++) CLOSE(solve(n, 0, .9, -2), .9 * 1.5 - .1 * 2, 1e-14);
+  CLOSE(solve(3, 0, 1, -2), 1.5, 1e-14); /* sigma is 0 at the end */
+  bend = .7;
+  for (uint32_t n = 2; n < 6; n++) {
+    const fmi_grid grid = {.position = fmi_grid_by_kind(FM_GRID_SHIFTED), .shift = 3, .n_steps = n};
+    const double t = fmi_grid_time(&grid, .2, .9, 1),
+                 x = (1 - t) / .8 * 2 + (t - (1 - t) / .8 * .2) * end_at(.2);
+    const double integral = t - .9 + log((1 - t) / .1); /* of rho from t to .9 */
+    const double moment = .9 * 9 - t * t / (1 - t) - integral;
+    CLOSE(solve(n, .2, .9, 2), .1 * (x / (1 - t) + 1.5 * (9 - t / (1 - t)) + bend * moment),
+          1e-6); /* Gauss-Legendre's share */
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite;
   TCase *tests = new_case(&suite, "exponential");
+  tcase_add_test(tests, lines_in_time_are_exact);
 #ifndef FMI_DOUBLE
   tcase_add_loop_test(tests, order_on_an_exact_mixture, 0, FMI_COUNT(kinds));
   tcase_add_loop_test(tests, what_the_path_says_is_exact, 0, FMI_COUNT(paths));
