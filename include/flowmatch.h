@@ -953,6 +953,9 @@ FM_API fm_status fm_solver_set_grid(fm_ctx *ctx, fm_solver *solver, const double
    flow. */
 #define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
 #define FM_DIFFUSION_SIGMA 2u            /* g = diffusion_level sqrt(sigma(t)) */
+#define FM_DIFFUSION_OVERSHOOT 3u        /* no g: Euler's step goes on to t' + c h (1 - t') with c =
+                                            diffusion_level, and noise brings the row back to t' (Hu et al.,
+                                            "AMO Sampler", arXiv 2411.19415). No score is needed */
 #define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
 
 /* Writes g(t) >= 0 at 0 <= t < 1. May be called from several threads at once. */

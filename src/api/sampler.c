@@ -21,7 +21,7 @@ static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
 /* With defaults filled in, also that of the solver. */
 static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_options *solver, size_t dim) {
   const bool own = o->diffusion == FM_DIFFUSION_CUSTOM;
-  if (o->diffusion > FM_DIFFUSION_SIGMA && !own)
+  if (o->diffusion > FM_DIFFUSION_OVERSHOOT && !own)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "sampler_options.diffusion: expected one of FM_DIFFUSION_..., found %llu",
                     (unsigned long long)o->diffusion);
@@ -50,6 +50,10 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
   FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
+  if (o.diffusion == FM_DIFFUSION_OVERSHOOT && config.method->kind != FM_SOLVER_EULER)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: overshooting goes with euler only, found %s",
+                    config.method->name);
   if (o.diffusion != 0 && !fmi_sde_has(config.method))
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "solver_options.method: with diffusion expected euler or heun2, found %s",

@@ -118,6 +118,10 @@ fmi_x1_form fmi_x1_form_of(const fm_model *model);
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
 fm_status fmi_sde_check(const fm_model *model, fmi_error *err);
 fmi_diffusion fmi_sde_of(fmi_tile *tile);
+/* A step to t_next that goes on to *beyond: *keep of its result and *size of noise are a row at t_next, since
+   both have the same alpha, and the squares of their sigma add up. */
+fm_status fmi_sde_overshoot(const fm_path *path, double level, double t, double t_next, double *beyond,
+                            double *keep, double *size, fmi_error *err);
 /* dxdt [n][dim], the velocity at (t, x), becomes dxdt + half_g2 score; scores [n][dim] is scratch. */
 fm_status fmi_sde_add_score(const fm_path *path, size_t n, size_t dim, const double *t, const double *x,
                             double half_g2, double *scores, double *dxdt, fmi_error *err);

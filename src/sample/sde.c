@@ -82,4 +82,25 @@ static void noise(void *user, uint64_t row, uint64_t step, double *out) {
   for (size_t j = 0; j < dim; j++) out[j] = normals[j];
 }
 
-fmi_diffusion fmi_sde_of(fmi_tile *tile) { return (fmi_diffusion){diffusion_at, add_score, noise, tile}; }
+fm_status fmi_sde_overshoot(const fm_path *path, double level, double t, double t_next, double *beyond,
+                            double *keep, double *size, fmi_error *err) {
+  fm_path_coefficients end, far;
+  *beyond = fmin(t_next + level * (t_next - t) * (1 - t_next), 1);
+  FMI_TRY(fmi_path_limit_at(path, t_next, &end, err));
+  FMI_TRY(fmi_path_limit_at(path, *beyond, &far, err));
+  *keep = end.alpha / far.alpha;
+  *size = sqrt(fmax(end.sigma * end.sigma - *keep * *keep * far.sigma * far.sigma, 0));
+  return FM_OK;
+}
+
+static fm_status overshoot(void *user, double t, double t_next, double *beyond, double *keep, double *size,
+                           fmi_error *err) {
+  const fmi_tile *w = user;
+  const fm_sampler *s = w->job->sampler;
+  return fmi_sde_overshoot(s->model->path, s->options.diffusion_level, t, t_next, beyond, keep, size, err);
+}
+
+fmi_diffusion fmi_sde_of(fmi_tile *tile) {
+  const bool overshoots = tile->job->sampler->options.diffusion == FM_DIFFUSION_OVERSHOOT;
+  return (fmi_diffusion){diffusion_at, add_score, noise, overshoots ? overshoot : NULL, tile};
+}

@@ -32,12 +32,11 @@ static void put_states(fmi_erk *s, double t) {
   }
 }
 
-/* x += g sqrt(h) xi, the increment of the step that every row takes. */
-static void add_noise(fmi_erk *s, uint32_t step, double g) {
+/* x += size xi for every row, xi that of the step. */
+static void add_noise(fmi_erk *s, uint32_t step, double size) {
   const fmi_diffusion *d = s->job->diffusion;
   const size_t dim = s->job->dim;
-  for (size_t i = 0; i < s->active && g != 0; i++) {
-    const double size = g * sqrt(fabs(s->h[i]));
+  for (size_t i = 0; i < s->active && size != 0; i++) {
     d->noise(d->user, s->row_id[i], step, s->between);
     for (size_t j = 0; j < dim; j++) s->x[i * dim + j] += size * s->between[j];
   }
@@ -48,13 +47,28 @@ static fm_status step(fmi_erk *s, uint32_t number, double t_next, double g, bool
   static const double forward[] = {1}, both[] = {.5, .5};
   const size_t cells = s->job->n * s->job->dim;
   double g_next;
+  if (s->active == 0) return FM_OK;
+  const double root = sqrt(fabs(s->h[0])); /* all rows take the same step */
   fmi_erk_combine(s, forward, 1);
-  add_noise(s, number, g);
+  add_noise(s, number, g * root);
   if (!heun) return FM_OK;
   for (size_t i = 0; i < s->active; i++) s->t_stage[i] = t_next;
   FMI_TRY(evaluate(s, s->k + cells, &g_next));
   fmi_erk_combine(s, both, 2);
-  add_noise(s, number, (g + g_next) / 2);
+  add_noise(s, number, (g + g_next) / 2 * root);
+  return FM_OK;
+}
+
+static fm_status overshoot(fmi_erk *s, uint32_t number, double t, double t_next) {
+  static const double forward[] = {1};
+  const fmi_diffusion *d = s->job->diffusion;
+  double beyond, keep, size;
+  FMI_TRY(d->overshoot(d->user, t, t_next, &beyond, &keep, &size, s->job->err));
+  FMI_TRY(fmi_erk_evaluate(s, s->k));
+  for (size_t i = 0; i < s->active; i++) s->h[i] = beyond - t;
+  fmi_erk_combine(s, forward, 1);
+  for (size_t i = 0; i < s->active * s->job->dim; i++) s->x[i] *= keep;
+  add_noise(s, number, size);
   return FM_OK;
 }
 
@@ -77,8 +91,12 @@ fm_status fmi_sde_solve(const fmi_solve_job *job) {
       FMI_TRY(fmi_erk_evaluate(&s, s.k));
       return fmi_erk_finish_by_euler(&s);
     }
-    FMI_TRY(evaluate(&s, s.k, &g));
-    FMI_TRY(step(&s, k, t_next, g, tableau->stages == 2 && k + 1 < grid->n_steps));
+    if (job->diffusion->overshoot != NULL) {
+      FMI_TRY(overshoot(&s, k, t, t_next));
+    } else {
+      FMI_TRY(evaluate(&s, s.k, &g));
+      FMI_TRY(step(&s, k, t_next, g, tableau->stages == 2 && k + 1 < grid->n_steps));
+    }
     FMI_TRY(fmi_erk_take_step(&s, false));
   }
   return fmi_erk_end(&s, FM_OK);

@@ -36,6 +36,10 @@ typedef struct fmi_diffusion {
                          fmi_error *err);
   /* Standard normals of a row (an index as rhs sees it) and a step, the same whenever asked: out [dim]. */
   void (*noise)(void *user, uint64_t row, uint64_t step, double *out);
+  /* Instead of g and the score, or NULL: Euler's step from t to t_next goes to *beyond, and *keep of the
+     result with *size of noise is the state at t_next. */
+  fm_status (*overshoot)(void *user, double t, double t_next, double *beyond, double *keep, double *size,
+                         fmi_error *err);
   void *user;
 } fmi_diffusion;
 

@@ -63,7 +63,7 @@ static moments moments_of(uint32_t method, uint32_t n_steps, double g, bool fall
   double *y = new_block(n, sizeof *y);
   void *workspace = aligned_alloc(64, fmi_round_up(config.method->workspace(&config, n, 1), 64));
   const fmi_rhs rhs = {flow, &l};
-  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, &l};
+  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, NULL, &l};
   y[n_steps] = 1;
   const fmi_solve_job job = {.config = &config,
                              .rhs = &rhs,
@@ -132,6 +132,22 @@ START_TEST(drift_is_velocity_and_score) {
 }
 END_TEST
 
+/* CondOT from .5 to .6 with c = 1. */
+START_TEST(overshooting_has_the_reference_coefficients) {
+  fm_ctx *ctx = new_ctx(1);
+  fm_path *path;
+  double beyond, keep, size;
+  OK(fm_path_create(ctx, FM_PATH_CONDOT, &path));
+  ck_assert_int_eq(fmi_sde_overshoot(path, 1, .5, .6, &beyond, &keep, &size, NULL), FM_OK);
+  CLOSE(beyond, .64, 1e-15);
+  CLOSE(keep, .9375, 1e-15);
+  CLOSE(size, .21469455046647098, 1e-15);
+  ck_assert_int_eq(fmi_sde_overshoot(path, 1, .9, 1, &beyond, &keep, &size, NULL), FM_OK);
+  ck_assert(beyond == 1 && keep == 1 && size == 0); /* the last step is the flow's */
+  fm_path_destroy(path), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- a model's draws -------------------------------------------------------------------------------------- */
 
 /* Data N(2, 0.5^2) on any path: v = alpha' m + (alpha alpha' s^2 + sigma sigma') / V (x - alpha m). */
@@ -179,6 +195,7 @@ typedef struct drawn {
 static const drawn cases[] = {
     {FM_PATH_CONDOT, FM_SOLVER_EULER, 200, {.diffusion = FM_DIFFUSION_CONSTANT, .diffusion_level = .5}},
     {FM_PATH_CONDOT, FM_SOLVER_HEUN2, 50, {.diffusion = FM_DIFFUSION_SIGMA}},
+    {FM_PATH_CONDOT, FM_SOLVER_EULER, 200, {.diffusion = FM_DIFFUSION_OVERSHOOT}},
     {FM_PATH_COSINE, FM_SOLVER_HEUN2, 50, {.diffusion = FM_DIFFUSION_CUSTOM, .diffusion_fn = own_diffusion}},
     {FM_PATH_VP, FM_SOLVER_HEUN2, 200, {.diffusion = FM_DIFFUSION_SIGMA, .diffusion_level = 1.5}},
     {FM_PATH_LINEAR_VP, FM_SOLVER_HEUN2, 50, {.diffusion = FM_DIFFUSION_SIGMA}},
@@ -293,6 +310,7 @@ int main(void) {
   tcase_add_test(tests, no_noise_is_the_flow);
   tcase_add_test(tests, steps_have_their_weak_order);
   tcase_add_test(tests, drift_is_velocity_and_score);
+  tcase_add_test(tests, overshooting_has_the_reference_coefficients);
 #ifndef FMI_DOUBLE /* callbacks take float */
   tcase_add_loop_test(tests, draws_have_the_datas_moments, 0, FMI_COUNT(cases));
   tcase_add_test(tests, what_has_no_score_is_refused);
