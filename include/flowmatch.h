@@ -867,8 +867,8 @@ typedef struct fm_row_stats {
   uint64_t accepted;
   uint64_t rejected;
   double t;          /* how far it got */
-  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. FM_COARSE: so is its
-                        log-density. Else why it ended early */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. FM_COARSE: with a
+                        log-density that more steps would change. Else why it ended early */
   uint32_t reserved; /* 0 */
 } fm_row_stats;
 
@@ -1011,8 +1011,8 @@ FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const dou
    i): 0 if exact, INFINITY of one probe. The solver's own error comes on top: with few fixed steps the result
    is a density of nothing, which FM_COARSE says. FM_E_UNSUPPORTED, at creation already, where the prior has
    no log-density or the normaliser has a column of scale 0, in which rows have none. A row that fails
-   keeps its entries and makes the call fail; the others are right. An evaluation counts once in stats, however
-   many products. stats and rows [n] may be NULL. */
+   keeps its entries and makes the call fail; the others are right. An evaluation counts once in stats,
+   however many products. stats and rows [n] may be NULL. */
 FM_API fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t first_row,
                                         const int32_t *labels, const float *cond, size_t n, const double *x,
                                         double *log_density, double *error, fm_solve_stats *stats,

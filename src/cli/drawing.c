@@ -23,7 +23,8 @@ bool masked_columns(const fm_model *model, const char *name, size_t **columns, s
   return true;
 }
 
-bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver) {
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
+                   const fm_sampler_options *how) {
   memset(d, 0, sizeof *d);
   d->ctx = ctx;
   d->name = model_file;
@@ -34,7 +35,7 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
   if (!cli_check(ctx, status, model_file, hint)) return false;
   bool ok = masked_columns(d->model, d->name, &d->masked, &d->n_masked);
   d->dim = fm_net_dim(fm_model_net(d->model)) - d->n_masked;
-  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
+  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, how, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;

@@ -26,8 +26,9 @@ typedef struct drawing {
    of its columns, to be freed. A wrong note is reported, and leaves nothing to free. */
 bool masked_columns(const fm_model *model, const char *name, size_t **columns, size_t *n);
 
-/* Loads the model and makes its sampler. A failure is reported and leaves nothing to end. */
-bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver);
+/* Loads the model and makes its sampler; how may be NULL. A failure is reported and leaves nothing to end. */
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
+                   const fm_sampler_options *how);
 void drawing_end(drawing *d);
 /* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
    between; cond numbers with commas between, or a file. Either may be NULL. d->labels may be there

@@ -1,5 +1,5 @@
-/* adams.c - Adams-Bashforth methods (Bashforth & Adams, "An Attempt to Test the Theories of Capillary Action",
-   1883; Hairer, Norsett & Wanner I, III.1 and, for steps of different lengths, III.5): the slope is
+/* adams.c - Adams-Bashforth methods (Bashforth & Adams, "An Attempt to Test the Theories of Capillary
+   Action", 1883; Hairer, Norsett & Wanner I, III.1 and, for steps of different lengths, III.5): the slope is
    extrapolated by the polynomial through those of the last steps, so a step of any order is one evaluation.
    The tableau of the same order takes the first steps. */
 #include "solve/erk.h"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # flowmatch logp from outside: log-densities of rows whose distribution is known, what is written, and what is
-# said to who goes wrong.
+# said to who goes wrong; and draws with noise on the way.
 #
 #   FLOWMATCH=build/flowmatch sh tests/cli/logp_test.sh
 #
@@ -71,6 +71,21 @@ expect 0 "need more steps" logp class.model fresh.csv --labels fresh_class.csv -
 "$flowmatch" logp class.model fresh.csv --labels fresh_class.csv -o - -q >standard.csv 2>log
 near 2.838 .15
 same logp.csv standard.csv
+
+# ---- draws with noise on the way: other rows of the same distribution ---------------------------------
+
+expect 2 "--solver euler or heun2, not rk4" sample class.model -n 9 -o x.csv --diffusion 1 --solver rk4
+expect 2 "fixed steps" sample class.model -n 9 -o x.csv --diffusion 1 --rtol 1e-3
+expect 0 "" sample class.model -n 1000 --label 1 -o flow.csv -q
+expect 0 "" sample class.model -n 1000 --label 1 --diffusion 1 -o noisy.csv -q
+expect 0 "" sample class.model -n 1000 --label 1 --diffusion 1 --threads 1 -o again.csv -q
+same noisy.csv again.csv
+differ noisy.csv flow.csv
+for file in flow.csv noisy.csv; do
+  check "$file has the class's mean and deviation" awk -F, '$1 == $1 + 0 { n++; sum += $1; squares += $1 ^ 2 }
+    END { mean = sum / n; s = sqrt(squares / n - mean ^ 2)
+      exit !(n == 1000 && (mean - 3) ^ 2 < .01 && s > .35 && s < .65) }' $file
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

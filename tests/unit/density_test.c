@@ -15,7 +15,7 @@ static fm_sampler *new_sampler(fm_ctx *ctx, const fm_model *model, fm_solver_opt
 static const fm_sampler_options exact = {.divergence = FM_DIVERGENCE_EXACT};
 static const fm_solver_options tight = {.method = FM_SOLVER_DOPRI5, .rtol = 1e-7, .atol = 1e-7};
 
-/* ---- flows of the caller's, by transposed products ------------------------------------------------- */
+/* ---- flows of the caller's, by transposed products ----------------------------------------- */
 
 #ifndef FMI_DOUBLE /* callbacks take float */
 /* Data N(2, 0.5^2) and a standard normal source, CondOT: v = m + a (x - t m), a = (t s^2 - (1 - t)) / V. */
@@ -187,7 +187,7 @@ START_TEST(probes_have_their_mean_and_variance) {
 }
 END_TEST
 
-/* ---- sources and units ------------------------------------------------------------------------------------ */
+/* ---- sources and units ----------------------------------------- */
 
 static int32_t draw_twos(void *user, const fm_prior_request *r) {
   (void)user;
@@ -207,7 +207,7 @@ static int32_t own_density(void *user, const fm_log_density_request *r) {
   return 0;
 }
 
-/* A linear flow in units: log p = log p0(x0) - tr A, and - sum log scale where p0 is of normalised columns. */
+/* In units log p = log p0(x0) - tr A, and - sum log scale where p0 is of normalised columns. */
 START_TEST(sources_and_units_count) {
   static const double x[2] = {3, 14}, shift[2] = {1, 10}, scale[2] = {2, 2}, mean[2] = {1, 1},
                       deviation[2] = {2, 2}, low[2] = {0, 0}, high[2] = {8, 20}, constant[2] = {2, 0};
@@ -273,7 +273,7 @@ START_TEST(sources_and_units_count) {
 END_TEST
 #endif
 
-/* ---- networks, by Jacobian-vector products ---------------------------------------------------------------- */
+/* ---- networks, by Jacobian-vector products ----------------------------------------- */
 
 enum { DIM = 3, COND = 2, N = 110 };
 static int32_t labels[N];
@@ -409,7 +409,7 @@ START_TEST(splits_and_threads_keep_bits) {
 }
 END_TEST
 
-/* ---- a trained model -------------------------------------------------------------------------------------- */
+/* ---- a trained model ----------------------------------------- */
 
 /* Two classes: a ring of four and a lump. */
 static int32_t pull(void *user, const fm_pull_request *r) {

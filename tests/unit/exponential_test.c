@@ -5,8 +5,8 @@
 #include "solve/solve.h"
 
 #ifndef FMI_DOUBLE /* callbacks take float */
-/* Data: a mixture of two Gaussians in each column, N(-1, .6^2) and N(2, .4^2), or always 1.5. On a path alpha,
-   sigma the velocity is that of the mixture's posterior mean of x1. */
+/* Data: a mixture of two Gaussians in each column, N(-1, .6^2) and N(2, .4^2), or always 1.5. On a path
+   alpha, sigma the velocity is that of the mixture's posterior mean of x1. */
 typedef struct exact {
   fm_ctx *ctx;
   fm_path *path;
@@ -178,7 +178,7 @@ START_TEST(what_it_needs) {
 END_TEST
 #endif
 
-/* ---- the solver alone, in double -------------------------------------------------------------------------- */
+/* ---- the solver alone, in double ----------------------------------------- */
 
 /* CondOT from x0 to x1 = 1.5 + bend t: u is that of x_t = t x1 + (1 - t) x0, and tells x1. */
 static double bend;

@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "sample/sampler.h"
 
-/* ---- moments ---------------------------------------------------------------------------------------------- */
+/* ---- moments ----------------------------------------- */
 
 static double variance_at(double t) { return t * t * .25 + (1 - t) * (1 - t); }
 static double velocity_at(double t, double x) {
@@ -148,7 +148,7 @@ START_TEST(overshooting_has_the_reference_coefficients) {
 }
 END_TEST
 
-/* ---- a model's draws -------------------------------------------------------------------------------------- */
+/* ---- a model's draws ----------------------------------------- */
 
 /* Data N(2, 0.5^2) on any path: v = alpha' m + (alpha alpha' s^2 + sigma sigma') / V (x - alpha m). */
 #ifndef FMI_DOUBLE
