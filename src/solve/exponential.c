@@ -12,8 +12,8 @@
 
    DPM-Solver++(2M) takes it as a line in log rho, which is infinite at both ends: on a grid in time the last
    steps then cost the order. In time x1 is smooth there, and the last step ends in x1 extrapolated to its
-   end. The first step takes x1 as constant. Where x1 can't be told from the velocity, or sigma_s is 0, the step is
-   Euler's. */
+   end. The first step takes x1 as constant. Where x1 can't be told from the velocity, or sigma_s is 0, the
+   step is Euler's. */
 #include "solve/erk.h"
 
 #include <math.h>
