@@ -40,7 +40,7 @@
  *             of contexts and threads may use one at once. fm_solver, fm_coupling, fm_trainer and fm_sampler
  *             own workspace: one thread at a time, whichever context is passed. fm_ctx_stop,
  *             fm_trainer_latest and the destroy functions alone are safe from other threads.
- * Memory      Creating a handle allocates; fm_trainer_step, fm_sampler_draw, fm_sampler_velocity,
+ * Memory      Creating a handle allocates; fm_trainer_step, the fm_sampler_ functions for rows,
  *             fm_coupling_pair, fm_solver_solve, the _at and set_grid functions and fm_optimizer_step
  *             allocate nothing.
  * Numbers     Solver state, losses, statistics and norms are double; networks see float. A non-finite
@@ -119,6 +119,7 @@ typedef int32_t fm_status;
 #define FM_E_FORKED (-12)       /* a context with threads, used in a forked child */
 #define FM_STOPPED (-13)        /* fm_ctx_stop was called; what was done stands */
 #define FM_DEADLINE (-14)       /* the deadline passed: finished with one long step, samples are coarse */
+#define FM_COARSE (-15)         /* log-densities are there, but more steps would change some of them */
 
 /* The constant's name ("FM_E_INVALID"), or "unknown status". Never NULL. */
 FM_API const char *fm_status_name(fm_status status);
@@ -471,25 +472,8 @@ typedef struct fm_progress {
 } fm_progress;
 typedef int32_t (*fm_progress_fn)(void *user, const fm_progress *progress);
 
-/* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
-#define FM_TIME_UNIFORM 1u      /* the default */
-#define FM_TIME_LOGIT_NORMAL 2u /* logit t ~ N(a, b^2), a 0, b 1: the middle; a > 0 nearer the data (Esser et
-                                   al. 2024, eq. 19, whose mean is -a) */
-#define FM_TIME_MODE 3u         /* their eq. 20, a 1.29, from -1 to 1.75: the middle; a < 0: the ends */
-#define FM_TIME_POWER 4u        /* t = u^a, a 2: the source; a < 1: the data */
-#define FM_TIME_U_SHAPE 5u      /* density ~ e^(a t) + e^(a (1 - t)), a 4: both ends (Lee et al. 2024) */
-#define FM_TIME_EDM 6u          /* 1 / (1 + s), log s ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
-#define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
-
-/* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
-   x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
-#define FM_WEIGHT_CONSTANT 1u /* 1: the default */
-#define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
-#define FM_WEIGHT_X1 3u       /* (sigma / D)^2, D = alpha' sigma - alpha sigma' */
-#define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
-#define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
-
-/* The caller's own times, weights and distributed sum: the structs are in flowmatch_parts.h. */
+/* The caller's own times, weights, distributed sum and cost of pairs: the structs are in flowmatch_parts.h,
+   as are the constants FM_TIME_..., FM_WEIGHT_... and FM_COUPLING_... */
 typedef struct fm_time_request fm_time_request;
 typedef int32_t (*fm_time_fn)(void *user, const fm_time_request *request);
 typedef struct fm_time_weight_request fm_time_weight_request;
@@ -498,20 +482,6 @@ typedef struct fm_reduction fm_reduction;
 typedef int32_t (*fm_reduce_fn)(void *user, const fm_reduction *reduction);
 typedef struct fm_cost_request fm_cost_request;
 typedef int32_t (*fm_cost_fn)(void *user, const fm_cost_request *request);
-
-/* Which row of the source goes with which row of the data. Pairs that are near make straight paths (Tong et
-   al., arXiv 2302.00482; Pooladian et al. 2023). The cost of a pair is the squared distance of its rows, in
-   training normalised, and of their conditions, row i of the source having those of row i of the data (Cheng
-   & Schwing, arXiv 2503.10636): without, the source would depend on the condition, and a model that is asked
-   for one would start from the wrong place. */
-#define FM_COUPLING_INDEPENDENT 1u /* as they come: the default */
-#define FM_COUPLING_OT 2u          /* the exact assignment of least total cost: every row once (shortest
-                                      augmenting paths; Jonker & Volgenant 1987, Crouse 2016) */
-#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of data once */
-#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows far
-                                      from all others count less, on both sides */
-#define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
-                                      FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
 /* How a model is trained. */
 typedef struct fm_trainer_options {
@@ -631,9 +601,18 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
 #define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
 #define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
-#define FM_SOLVER_DOPRI5 2u   /* order 5(4), Dormand & Prince [6] */
-#define FM_SOLVER_BS32 8u     /* order 3(2), Bogacki & Shampine [3] */
-#define FM_SOLVER_TSIT5 9u    /* order 5(4), Tsitouras [6] */
+/* Multistep methods: an evaluation a step, on any grid. */
+#define FM_SOLVER_AB2 10u     /* order 2, Adams & Bashforth [1], started by the midpoint rule */
+#define FM_SOLVER_AB3 11u     /* order 3 [1], started by Heun's method */
+#define FM_SOLVER_AB4 12u     /* order 4 [1], started by the classic Runge-Kutta method */
+#define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in the data's end, of the class of DPM-Solver++(2M) (Lu et
+                                  al., arXiv 2211.01095): exact in what the path says, so good with few
+                                  steps. For samplers only, without densities; gamma must be 0. Else
+                                  FM_E_UNSUPPORTED */
+/* Steps chosen for every row by itself; with fixed_steps as above. */
+#define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
+#define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
+#define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
 
 /* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
    where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
@@ -672,11 +651,24 @@ typedef struct fm_solver_options {
 
 /* ---- Sampling ---------------------------------------------------------------------------------- */
 
+/* Writes g(t) >= 0 at 0 <= t < 1 (FM_DIFFUSION_CUSTOM). May be called from several threads at once. */
+typedef int32_t (*fm_diffusion_fn)(void *user, double t, double *g);
+
 /* How rows are drawn. */
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
   uint64_t raw_weights; /* 1: the weights themselves instead of their moving average */
+  uint32_t divergence;  /* FM_DIVERGENCE_...: of log-densities; 0: the sampler has none */
+  uint32_t n_probes;    /* with probes: how many a row has, at most 4096; 0: 8 */
+  uint64_t probe_seed;  /* with probes: names those of every row */
+  double coarse;        /* log-densities by fixed steps are found with half as many steps too, for half the
+                           cost again: where that changes one by more than this, in nats, the row and the
+                           call are FM_COARSE. 0: 0.1; negative: not checked */
+  uint64_t diffusion;   /* FM_DIFFUSION_...; 0: none, draws are the flow's */
+  double diffusion_level; /* above 0; 0: 1 */
+  fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
+  void *diffusion_user;
 } fm_sampler_options;
 
 /* A sampler for a model. solver, options NULL: the defaults. */

@@ -255,6 +255,24 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 
 /* ---- Training ------------------------------------------------------------------------------------ */
 
+/* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
+#define FM_TIME_UNIFORM 1u      /* the default */
+#define FM_TIME_LOGIT_NORMAL 2u /* logit t ~ N(a, b^2), a 0, b 1: the middle; a > 0 nearer the data (Esser et
+                                   al. 2024, eq. 19, whose mean is -a) */
+#define FM_TIME_MODE 3u         /* their eq. 20, a 1.29, from -1 to 1.75: the middle; a < 0: the ends */
+#define FM_TIME_POWER 4u        /* t = u^a, a 2: the source; a < 1: the data */
+#define FM_TIME_U_SHAPE 5u      /* density ~ e^(a t) + e^(a (1 - t)), a 4: both ends (Lee et al. 2024) */
+#define FM_TIME_EDM 6u          /* 1 / (1 + s), log s ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
+#define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
+
+/* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
+   x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
+#define FM_WEIGHT_CONSTANT 1u /* 1: the default */
+#define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
+#define FM_WEIGHT_X1 3u       /* (sigma / D)^2, D = alpha' sigma - alpha sigma' */
+#define FM_WEIGHT_X0 4u       /* (alpha / D)^2 */
+#define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
+
 /* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
    They are then mapped to the path's interval. Called once a step, from the thread that trains. */
 struct fm_time_request {
@@ -302,6 +320,20 @@ FM_API fm_status fm_trainer_get_gradient(fm_ctx *ctx, const fm_trainer *trainer,
 FM_API uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer);
 
 /* ---- Couplings ----------------------------------------------------------------------------------- */
+
+/* Which row of the source goes with which row of the data. Pairs that are near make straight paths (Tong et
+   al., arXiv 2302.00482; Pooladian et al. 2023). The cost of a pair is the squared distance of its rows, in
+   training normalised, and of their conditions, row i of the source having those of row i of the data (Cheng
+   & Schwing, arXiv 2503.10636): without, the source would depend on the condition, and a model that is asked
+   for one would start from the wrong place. */
+#define FM_COUPLING_INDEPENDENT 1u /* as they come: the default */
+#define FM_COUPLING_OT 2u          /* the exact assignment of least total cost: every row once (shortest
+                                      augmenting paths; Jonker & Volgenant 1987, Crouse 2016) */
+#define FM_COUPLING_SINKHORN 3u    /* drawn from the entropic plan (Cuturi 2013): every row of data once */
+#define FM_COUPLING_UNBALANCED 4u  /* the same, the plan's sums relaxed (Chizat et al. 2018, KL): rows far
+                                      from all others count less, on both sides */
+#define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
+                                      FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
 /* Fills cost [n][n], row i for x0 row i, column j for x1 row j; finite. Instead of the squared distance;
    the conditions' cost is added. Called from the thread that pairs. */
@@ -379,7 +411,8 @@ typedef struct fm_row_stats {
   uint64_t accepted; /* steps */
   uint64_t rejected; /* tries */
   double t;          /* how far it got */
-  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. Else why it ended early */
+  fm_status status;  /* FM_OK: all the way. FM_DEADLINE: with one long step. FM_COARSE: with a
+                        log-density that more steps would change. Else why it ended early */
   uint32_t reserved; /* 0 */
 } fm_row_stats;
 
@@ -391,6 +424,8 @@ typedef struct fm_solver_info {
   uint32_t order;       /* the error falls with the step's length to this power */
   uint32_t evaluations; /* of a step */
   uint32_t adaptive;    /* 1: chooses its steps unless fixed_steps is set */
+  uint32_t start_evaluations; /* that its first steps take more in all */
+  uint32_t needs_model;       /* 1: for samplers, not for any right-hand side */
   FM_TAIL_32
 } fm_solver_info;
 
@@ -466,6 +501,53 @@ FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const dou
    written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
+
+/* ---- Log-densities ------------------------------------------------------------------------------- */
+
+/* How div u, the trace of the velocity's Jacobian, is found: by Jacobian-vector products, or by transposed
+   ones for a caller's net. */
+#define FM_DIVERGENCE_EXACT 1u      /* as it is: a product for every column in every evaluation */
+#define FM_DIVERGENCE_RADEMACHER 2u /* Hutchinson's unbiased estimate z . Jz, a product for every probe z, of
+                                       +1 and -1 (Grathwohl et al., "FFJORD", ICLR 2019) */
+#define FM_DIVERGENCE_GAUSSIAN 3u   /* the same with z of N(0, 1): never the smaller variance */
+
+/* log p(x | labels, cond) of n rows x [n][dim] under the model, in the data's units (normalisation
+   included), natural logarithm: log_density [n], -INFINITY where the source has no density. For a sampler
+   with a divergence. Rows go to t = 0 and d/dt log p_t(x_t) = -div u with them (Chen et al., NeurIPS 2018,
+   theorem 1), in double; log-densities take part in the error norm of adaptive steps like columns. error [n]
+   or NULL gets the standard error over the probes, fixed for the solve and keyed by (probe_seed, first_row +
+   i): 0 if exact, INFINITY of one probe. The solver's own error comes on top: with few fixed steps the result
+   is a density of nothing, which FM_COARSE says. FM_E_UNSUPPORTED, at creation already, where the prior has
+   no log-density or the normaliser has a column of scale 0, in which rows have none. A row that fails
+   keeps its entries and makes the call fail; the others are right. An evaluation counts once in stats,
+   however many products. stats and rows [n] may be NULL. */
+FM_API fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t first_row,
+                                        const int32_t *labels, const float *cond, size_t n, const double *x,
+                                        double *log_density, double *error, fm_solve_stats *stats,
+                                        fm_row_stats *rows);
+/* fm_sampler_draw_f64 with the log-densities of the rows drawn, in one pass. Adaptive steps look at both, so
+   rows differ from those drawn alone within the tolerance. FM_E_UNSUPPORTED with diffusion. */
+FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed,
+                                             uint64_t first_row, const int32_t *labels, const float *cond,
+                                             size_t n, double *out, double *log_density, double *error,
+                                             fm_solve_stats *stats, fm_row_stats *rows);
+
+/* ---- Stochastic draws ---------------------------------------------------------------------------- */
+
+/* Draws by dx = (u + g^2 / 2 grad log p_t) dt + g dW, which has the flow's marginals for every g(t) (Song et
+   al., ICLR 2021; Ma et al., "SiT", ECCV 2024): noise forgets errors, at more steps. The score is the
+   velocity's by the path, so the prior must be the standard Gaussian and gamma 0, else FM_E_UNSUPPORTED.
+   Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
+   weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
+   Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.
+   Noise is keyed by (seed, row, step): "same bits" holds. Transports and fm_sampler_log_density keep to the
+   flow. */
+#define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
+#define FM_DIFFUSION_SIGMA 2u            /* g = diffusion_level sqrt(sigma(t)) */
+#define FM_DIFFUSION_OVERSHOOT 3u        /* no g: Euler's step goes on to t' + c h (1 - t') with c =
+                                            diffusion_level, and noise brings the row back to t' (Hu et al.,
+                                            "AMO Sampler", arXiv 2411.19415). No score is needed */
+#define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
 
 /* ---- Setting up structs -------------------------------------------------------------------------- */
 

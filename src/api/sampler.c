@@ -2,6 +2,43 @@
 #include "api/api.h"
 #include "sample/sampler.h"
 
+#include <math.h>
+
+/* With defaults filled in. */
+static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
+  if (o->divergence > FM_DIVERGENCE_GAUSSIAN)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "sampler_options.divergence: expected one of FM_DIVERGENCE_..., found %u",
+                    (unsigned)o->divergence);
+  REQUIRE(o->n_probes <= 4096, "sampler_options.n_probes: expected 1 to 4096 or 0, found %u",
+          (unsigned)o->n_probes);
+  REQUIRE(o->coarse == o->coarse, "sampler_options.coarse: expected a number, found %g", o->coarse);
+  if (o->n_probes == 0) o->n_probes = 8;
+  if (o->coarse == 0) o->coarse = 0.1;
+  return FM_OK;
+}
+
+/* With defaults filled in, also that of the solver. */
+static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_options *solver, size_t dim) {
+  const bool own = o->diffusion == FM_DIFFUSION_CUSTOM;
+  if (o->diffusion > FM_DIFFUSION_OVERSHOOT && !own)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "sampler_options.diffusion: expected one of FM_DIFFUSION_..., found %llu",
+                    (unsigned long long)o->diffusion);
+  REQUIRE(own == (o->diffusion_fn != NULL),
+          "sampler_options.diffusion_fn: expected with FM_DIFFUSION_CUSTOM, and only then");
+  REQUIRE(o->diffusion_level >= 0 && o->diffusion_level < HUGE_VAL,
+          "sampler_options.diffusion_level: expected a finite number >= 0, found %g", o->diffusion_level);
+  if (o->diffusion_level == 0) o->diffusion_level = 1;
+  if (o->diffusion == 0) return FM_OK;
+  if (solver->method == 0) solver->method = FM_SOLVER_EULER;
+  /* Noise has 2^32 blocks of four for every row. */
+  REQUIRE(dim / 4 + 1 <= UINT32_MAX / fmi_max(solver->n_steps, 20),
+          "solver_options.n_steps: expected fewer with %zu columns and diffusion, found %u", dim,
+          (unsigned)solver->n_steps);
+  return FM_OK;
+}
+
 fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                             const fm_sampler_options *options, fm_sampler **out) {
   REQUIRE_OUT();
@@ -9,8 +46,21 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
   READ_OPTIONS(fm_solver_options, so, solver);
   READ_OPTIONS(fm_sampler_options, o, options);
   REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
+  FMI_TRY(check_divergence(ctx, &o));
+  FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
+  if (o.diffusion == FM_DIFFUSION_OVERSHOOT && config.method->kind != FM_SOLVER_EULER)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: overshooting goes with euler only, found %s",
+                    config.method->name);
+  if (o.diffusion != 0 && !fmi_sde_has(config.method))
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: with diffusion expected euler or heun2, found %s",
+                    config.method->name);
+  if (o.divergence != 0 && config.method->stepper->needs_path)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
+                    config.method->name);
   RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
 }
 
@@ -127,6 +177,69 @@ fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double
   fm_status status = fmi_transport_run(&job, &total, &ctx->err);
   if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
   return status;
+}
+
+/* ---- log-densities --------------------------------------------------------------------------------- */
+
+static fm_status find_densities(fm_ctx *ctx, fmi_density *job, fm_solve_stats *stats) {
+  const fm_sampler *sampler = job->flow.sampler;
+  if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
+  REQUIRE_ARRAY(job->log_density, job->flow.n);
+  FMI_TRY(check_conditions(ctx, sampler->model->net, job->flow.labels, job->flow.cond, job->flow.n));
+  REQUIRE(sampler->n_logs > 0, "sampler: expected one made with sampler_options.divergence");
+  fm_solve_stats total = {.struct_size = sizeof total};
+  fm_status status = fmi_density_run(job, &total, &ctx->err);
+  if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
+  return status;
+}
+
+fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t first_row, const int32_t *labels,
+                                 const float *cond, size_t n, const double *x, double *log_density,
+                                 double *error, fm_solve_stats *stats, fm_row_stats *rows) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_ARRAY(x, n);
+  REQUIRE_CELLS(n, sampler->model->net->dim);
+  FMI_TRY(fmi_check_finite_f64("x", x, n, sampler->model->net->dim, &ctx->err));
+  fmi_density job = {.flow = {.sampler = sampler,
+                              .rt = &ctx->runtime,
+                              .t0 = 1,
+                              .t1 = 0,
+                              .first_row = first_row,
+                              .labels = labels,
+                              .cond = cond,
+                              .n = n,
+                              .in = x,
+                              .rows = rows},
+                     .log_density = log_density,
+                     .error = error};
+  return find_densities(ctx, &job, stats);
+}
+
+fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
+                                      const int32_t *labels, const float *cond, size_t n, double *out,
+                                      double *log_density, double *error, fm_solve_stats *stats,
+                                      fm_row_stats *rows) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(sampler);
+  REQUIRE_ARRAY(out, n);
+  if (sampler->options.diffusion != 0)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "sampler: diffusion has no log-density of its draws");
+  fmi_density job = {.flow = {.sampler = sampler,
+                              .rt = &ctx->runtime,
+                              .t0 = 0,
+                              .t1 = 1,
+                              .draw = true,
+                              .seed = seed,
+                              .first_row = first_row,
+                              .labels = labels,
+                              .cond = cond,
+                              .n = n,
+                              .out_f64 = out,
+                              .rows = rows},
+                     .log_density = log_density,
+                     .error = error};
+  return find_densities(ctx, &job, stats);
 }
 
 fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid) {

@@ -23,7 +23,8 @@ bool masked_columns(const fm_model *model, const char *name, size_t **columns, s
   return true;
 }
 
-bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver) {
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
+                   const fm_sampler_options *how) {
   memset(d, 0, sizeof *d);
   d->ctx = ctx;
   d->name = model_file;
@@ -34,7 +35,7 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
   if (!cli_check(ctx, status, model_file, hint)) return false;
   bool ok = masked_columns(d->model, d->name, &d->masked, &d->n_masked);
   d->dim = fm_net_dim(fm_model_net(d->model)) - d->n_masked;
-  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, NULL, &d->sampler), "the solver", NULL))
+  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, how, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;
@@ -186,17 +187,17 @@ void drawing_apply_masks(const drawing *d, const double *wide, size_t n, double 
   }
 }
 
-static const int32_t *labels_from(const drawing *d, size_t row) {
+const int32_t *drawing_labels(const drawing *d, size_t row) {
   return d->labels ? d->labels + row * fm_net_n_class_columns(fm_model_net(d->model)) : NULL;
 }
 
-static const float *cond_from(const drawing *d, size_t row) {
+const float *drawing_cond(const drawing *d, size_t row) {
   return d->cond ? d->cond + row * fm_net_cond_dim(fm_model_net(d->model)) : NULL;
 }
 
 static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
-  const int32_t *classes = labels_from(d, row);
-  const float *cond = cond_from(d, row);
+  const int32_t *classes = drawing_labels(d, row);
+  const float *cond = drawing_cond(d, row);
   if (d->n_masked == 0)
     return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, out);
   double *wide = cli_alloc(n * (d->dim + d->n_masked), sizeof *wide);
@@ -224,8 +225,8 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out) {
 
 fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
                         const double *x, double *states, fm_row_stats *rows) {
-  return fm_sampler_transport_at(d->ctx, d->sampler, times, n_times, labels_from(d, first),
-                                 cond_from(d, first), n, x, states, NULL, rows);
+  return fm_sampler_transport_at(d->ctx, d->sampler, times, n_times, drawing_labels(d, first),
+                                 drawing_cond(d, first), n, x, states, NULL, rows);
 }
 
 char *drawing_column_name(const drawing *d, size_t column) {

@@ -26,8 +26,9 @@ typedef struct drawing {
    of its columns, to be freed. A wrong note is reported, and leaves nothing to free. */
 bool masked_columns(const fm_model *model, const char *name, size_t **columns, size_t *n);
 
-/* Loads the model and makes its sampler. A failure is reported and leaves nothing to end. */
-bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver);
+/* Loads the model and makes its sampler; how may be NULL. A failure is reported and leaves nothing to end. */
+bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
+                   const fm_sampler_options *how);
 void drawing_end(drawing *d);
 /* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
    between; cond numbers with commas between, or a file. Either may be NULL. d->labels may be there
@@ -40,6 +41,9 @@ int drawing_rows(drawing *d, size_t first, size_t n, double *out);
    network]; x may be states, rows [n] may be NULL. Their conditions are those of rows first .. first + n. */
 fm_status drawing_carry(drawing *d, const double *times, size_t n_times, size_t first, size_t n,
                         const double *x, double *states, fm_row_stats *rows);
+/* Conditions of rows `row` on, NULL where there are none. */
+const int32_t *drawing_labels(const drawing *d, size_t row);
+const float *drawing_cond(const drawing *d, size_t row);
 /* The rows of one call: few enough to show progress and to stop soon, many enough for all threads. They come
    out the same however they are divided. */
 size_t drawing_block(const drawing *d);

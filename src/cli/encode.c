@@ -1,6 +1,7 @@
 /* encode.c - flowmatch encode: rows of data to the rows of the source that they flow from, and back. */
 #include "cli/args.h"
 #include "cli/drawing.h"
+#include "cli/labels.h"
 #include "cli/rows_out.h"
 #include "cli/solver.h"
 
@@ -102,42 +103,6 @@ static int check_options(encode_options *o) {
   if (o->format != FORMAT_IS_NPY && o->format != FORMAT_IS_CSV)
     return args_wrong(c, "'%s': end it in .npy or .csv, or say with --format what it is", o->output);
   return -1;
-}
-
-/* ---- labels ---------------------------------------------------------------------------------------- */
-
-/* A class for every row and class column. */
-static bool check_labels(const drawing *d, const table *t) {
-  const fm_net *net = fm_model_net(d->model);
-  size_t n_columns = fm_net_n_class_columns(net);
-  const char *note = fm_model_note(d->model, "conditions");
-  double least = note && strcmp(note, "required") == 0 ? 0 : -1;
-  if (n_columns == 0) return cli_fail(t->name, NULL, "the model was trained without labels");
-  if (t->n_columns != n_columns || t->n_rows != d->n)
-    return cli_fail(t->name, "Row i of one file belongs to row i of the other.",
-                    "it has %zu row%s of %zu, expected were %zu of %zu", t->n_rows, S(t->n_rows),
-                    t->n_columns, d->n, n_columns);
-  for (size_t i = 0; i < d->n * n_columns; i++) {
-    uint32_t n_classes = fm_net_n_classes(net, i % n_columns);
-    double value = t->cells[i];
-    if (value == floor(value) && value >= least && value < n_classes) continue;
-    return cli_fail(t->name, NULL, "row %zu, column %zu (counted from 0) is %.10g; the classes are %g .. %u",
-                    i / n_columns, i % n_columns, value, least, (unsigned)(n_classes - 1));
-  }
-  return true;
-}
-
-static bool read_labels(drawing *d, const char *file) {
-  table t;
-  if (!file) return true;
-  if (!table_read(file, false, &t)) return false;
-  bool ok = check_labels(d, &t);
-  if (ok) {
-    d->labels = cli_alloc(t.n_rows * t.n_columns, sizeof *d->labels);
-    for (size_t i = 0; i < t.n_rows * t.n_columns; i++) d->labels[i] = (int32_t)t.cells[i];
-  }
-  table_free(&t);
-  return ok;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
@@ -309,13 +274,13 @@ static int encode(fm_ctx *ctx, const encode_options *o) {
   drawing d;
   encoding e = {.d = &d, .o = o};
   int code = EXIT_FAILURE;
-  if (!drawing_begin(&d, ctx, o->files.word[0], &o->solver)) return code;
+  if (!drawing_begin(&d, ctx, o->files.word[0], &o->solver, NULL)) return code;
   if (table_read(o->files.word[1], d.n_masked > 0, &e.rows)) {
     e.wide = d.dim + d.n_masked;
     e.shift = cli_alloc(e.wide, sizeof *e.shift);
     e.scale = cli_alloc(e.wide, sizeof *e.scale);
     d.n = e.rows.n_rows;
-    if (set_units(&e) && check_rows(&e) && read_labels(&d, o->label_file) &&
+    if (set_units(&e) && check_rows(&e) && labels_read(&d, o->label_file) &&
         drawing_conditions(&d, o->label, o->cond)) {
       if (!o->decode) warn_of_constants(&e);
       code = write_all(&e);

@@ -245,7 +245,7 @@ static int run(int argc, char **argv) {
   fm_ctx *ctx = cli_context(o.threads);
   if (!ctx) return EXIT_FAILURE;
   code = EXIT_FAILURE;
-  if (drawing_begin(&d, ctx, o.model, &o.solver)) {
+  if (drawing_begin(&d, ctx, o.model, &o.solver, NULL)) {
     code = o.kind == KIND_LOSS ? plot_loss_note(&d, &o) : plot_flow_or_density(&d, &o);
     drawing_end(&d);
   }

@@ -18,6 +18,8 @@ typedef struct sample_options {
   uint32_t format; /* index of the word in the table below */
   solver_words how;
   fm_solver_options solver;
+  fm_sampler_options sampler;
+  double diffusion; /* 0: none */
   bool quiet;
 } sample_options;
 
@@ -41,6 +43,9 @@ static const option options[] = {
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
+    {OPTION_REAL, 0, "diffusion", "X", AT(diffusion), 1e-6, 1e3,
+     "noise on the way, X sqrt(sigma) dW, which changes rows but not their distribution; with euler or heun2 "
+     "(0: none; else heun2 with 100 steps)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
@@ -75,6 +80,18 @@ static int check_options(sample_options *o) {
   const command *c = &sample_command;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
   if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
+  fm_sampler_options_init(&o->sampler);
+  if (o->diffusion > 0) {
+    bool automatic = !o->how.method || strcmp(o->how.method, "auto") == 0;
+    if (o->how.rtol > 0 || o->how.atol > 0)
+      return args_wrong(c, "--diffusion goes with fixed steps: --steps");
+    if (automatic) o->how.method = "heun2";
+    if (strcmp(o->how.method, "euler") != 0 && strcmp(o->how.method, "heun2") != 0)
+      return args_wrong(c, "--diffusion goes with --solver euler or heun2, not %s", o->how.method);
+    if (o->how.steps == 0) o->how.steps = 100;
+    o->sampler.diffusion = FM_DIFFUSION_SIGMA;
+    o->sampler.diffusion_level = o->diffusion;
+  }
   int code = solver_options_from(c, &o->how, &o->solver);
   if (code >= 0) return code;
   o->format = rows_format(o->format, o->output);
@@ -165,7 +182,7 @@ static int write_picture(drawing *d, const sample_options *o) {
 
 static int sample(fm_ctx *ctx, const sample_options *o) {
   drawing d;
-  if (!drawing_begin(&d, ctx, o->model, &o->solver)) return EXIT_FAILURE;
+  if (!drawing_begin(&d, ctx, o->model, &o->solver, &o->sampler)) return EXIT_FAILURE;
   d.n = (size_t)o->rows;
   d.seed = o->seed;
   d.first_row = o->first_row;

@@ -27,7 +27,7 @@ void solver_help(void) {
   list_methods(&m);
   printf("\nSolvers, their order, and the evaluations of the network that a step takes:\n");
   for (size_t i = 0; i < m.n; i++)
-    printf("  %-10s order %u, %u evaluation%s%s\n", m.info[i].name, (unsigned)m.info[i].order,
+    printf("  %-14s order %u, %u evaluation%s%s\n", m.info[i].name, (unsigned)m.info[i].order,
            (unsigned)m.info[i].evaluations, m.info[i].evaluations == 1 ? "" : "s",
            m.info[i].adaptive ? ", steps chosen for an accuracy" : "");
 }

@@ -36,6 +36,7 @@ const char *fm_status_name(fm_status status) {
     NAME(FM_E_FORKED)
     NAME(FM_STOPPED)
     NAME(FM_DEADLINE)
+    NAME(FM_COARSE)
 #undef NAME
   default:
     return "unknown status";

@@ -4,22 +4,42 @@
 static void destroy(void *self) {
   fm_sampler *s = self;
   fmi_plan_free(s->plan);
+  fmi_plan_free(s->jacobian);
   fmi_free(s->object.memory, s->block);
   fmi_release(s->model);
   fmi_object_free(s);
 }
 
+/* What a slot has for log-densities. */
+static void carve_density(const fm_sampler *s, fmi_arena *a, fmi_sample_slot *slot) {
+  const size_t dim = s->model->net->dim, cells = fmi_mul_size(FMI_TILE, dim);
+  const size_t logs = fmi_mul_size(FMI_TILE, s->n_logs);
+  const bool exact = s->options.divergence == FM_DIVERGENCE_EXACT;
+  slot->jacobian = fmi_workspace_take(a, s->jacobian);
+  slot->state = fmi_arena_take(a, fmi_add_size(cells, logs), sizeof(double));
+  slot->found = fmi_arena_take(a, 3 * FMI_TILE, sizeof(double));
+  slot->probes = fmi_arena_take(a, exact ? 0 : fmi_mul_size(logs, dim), sizeof(double));
+  slot->dx = fmi_arena_take(a, cells, sizeof(real));
+  slot->d_x = fmi_arena_take(a, cells, sizeof(real));
+  slot->velocity = fmi_arena_take(a, cells, sizeof(real));
+  slot->rows = fmi_arena_take(a, FMI_TILE, sizeof *slot->rows);
+}
+
 static void carve(fm_sampler *s, fmi_arena *a) {
   const fm_net *net = s->model->net;
+  const size_t state = fmi_add_size(net->dim, s->n_logs);
   size_t cells = fmi_mul_size(FMI_TILE, net->dim), conds = fmi_mul_size(FMI_TILE, net->cond_dim);
   real *raw = fmi_arena_take(a, s->options.raw_weights ? s->plan->packed_reals : 0, sizeof(real));
   s->raw_packed = s->options.raw_weights ? raw : NULL;
   double *grid = fmi_arena_take(a, s->config.own_grid ? (size_t)s->config.grid.n_steps + 1 : 0, sizeof *grid);
   if (a->base != NULL && s->config.own_grid) fmi_grid_keep_in(&s->config.grid, grid);
+  const size_t n_check = s->n_logs > 0 ? (size_t)s->config.grid.n_steps / 2 + 2 : 0;
+  double *check = fmi_arena_take(a, n_check, sizeof *check);
+  if (a->base != NULL && n_check > 0) s->check_config.grid.own = check;
   s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);
   for (size_t i = 0; i < s->n_slots; i++) {
     fmi_sample_slot slot = {.work = fmi_workspace_take(a, s->plan)};
-    slot.solve = fmi_arena_take(a, s->config.method->workspace(&s->config, FMI_TILE, net->dim), 1);
+    slot.solve = fmi_arena_take(a, s->config.method->workspace(&s->config, FMI_TILE, state), 1);
     slot.y = fmi_arena_take(a, cells, sizeof(double));
     slot.shown = fmi_arena_take(a, cells, sizeof(double));
     slot.x = fmi_arena_take(a, cells, sizeof(real));
@@ -28,13 +48,30 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.labels = fmi_arena_take(a, fmi_mul_size(FMI_TILE, net->n_class_columns), sizeof(int32_t));
     slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
+    if (s->n_logs > 0) carve_density(s, a, &slot);
     if (s->slots) s->slots[i] = slot;
   }
+}
+
+/* By Jacobian-vector products; a net without them is the caller's, whose transposed ones give the same. */
+static fm_status plan_jacobian(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) {
+  const fm_net *net = s->model->net;
+  uint32_t wants = FMI_WANT_TANGENT;
+  if (s->options.divergence == 0) return FM_OK;
+  FMI_TRY(fmi_density_check(s->model, err));
+  for (size_t i = 0; i < net->n_nodes; i++)
+    if (net->nodes[i].op->jvp == NULL) wants = FMI_WANT_BACKWARD | FMI_WANT_DX;
+  s->n_logs = s->options.divergence == FM_DIVERGENCE_EXACT ? 1 : s->options.n_probes;
+  s->jacobian = fmi_plan_new(rt->memory, net, rt->kernels, wants, FMI_TILE, 0, false, err);
+  return s->jacobian != NULL ? FM_OK : FM_E_NOMEM;
 }
 
 static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) {
   s->plan = fmi_plan_new(rt->memory, s->model->net, rt->kernels, 0, FMI_TILE, 0, false, err);
   if (s->plan == NULL) return FM_E_NOMEM;
+  FMI_TRY(plan_jacobian(s, rt, err));
+  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
   fmi_arena arena = {NULL, 0};
   carve(s, &arena);
   s->block = fmi_alloc(rt->memory, 1, arena.used, err);
@@ -50,7 +87,7 @@ fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const 
   fm_sampler *s = fmi_object_create(rt->memory, sizeof *s, destroy, err);
   if (s == NULL) return NULL;
   s->model = fmi_retain(model);
-  s->config = *config;
+  s->config = s->check_config = *config;
   s->options = *options;
   s->n_slots = fmi_pool_width(rt->pool);
   if (allocate(s, rt, err) == FM_OK) return s;
@@ -61,6 +98,9 @@ fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const 
 fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error *err) {
   if (model->net != s->model->net)
     return fmi_fail(err, FM_E_MISMATCH, "model: expected one of the same net as the sampler's");
+  if (s->n_logs > 0) FMI_TRY(fmi_density_check(model, err));
+  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(model, err));
   fmi_retain(model);
   fmi_release(s->model);
   s->model = model;

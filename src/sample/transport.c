@@ -6,28 +6,18 @@
 
 #include <math.h>
 
-typedef struct tile {
-  fmi_transport *job;
-  fmi_sample_slot *slot;
-  size_t first, n;
-  size_t failed_row, failed_column; /* the first that is not finite in the data's units */
-  double failed_x;
-  bool failed;
-} tile;
-
-static fmi_weights weights_of(const fm_sampler *s) {
+fmi_weights fmi_sampler_weights(const fm_sampler *s) {
   return s->raw_packed ? (fmi_weights){s->model->params, s->raw_packed}
                        : (fmi_weights){s->model->ema, s->model->packed};
 }
 
-/* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
-static const double *clip_times(const fm_sampler *s, const double *t, size_t n, double *clipped) {
+const double *fmi_sampler_times(const fm_sampler *s, const double *t, size_t n, double *clipped) {
   for (size_t i = 0; i < n; i++) clipped[i] = fmi_path_clip(s->model->path, t[i]);
   return clipped;
 }
 
 /* Conditions of rows `row` of the tile, gathered. */
-static fmi_rows gather(const tile *w, size_t n, const uint64_t *row, const double *t) {
+fmi_rows fmi_tile_gather(const fmi_tile *w, size_t n, const uint64_t *row, const double *t) {
   const fm_net *net = w->job->sampler->model->net;
   size_t k = net->n_class_columns, c = net->cond_dim;
   fmi_rows rows = {.x = w->slot->x, .t = t, .dim = net->dim, .n_class_columns = k, .cond_dim = c};
@@ -46,19 +36,19 @@ static fmi_rows gather(const tile *w, size_t n, const uint64_t *row, const doubl
 
 static fm_status velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                           double *dxdt, fmi_error *err) {
-  const tile *w = user;
+  const fmi_tile *w = user;
   fm_sampler *s = w->job->sampler;
   size_t cells = n * s->model->net->dim;
   for (size_t i = 0; i < cells; i++) w->slot->x[i] = (real)x[i];
-  fmi_rows rows = gather(w, n, row, clip_times(s, t, n, w->slot->t));
-  fmi_weights weights = weights_of(s);
+  fmi_rows rows = fmi_tile_gather(w, n, row, fmi_sampler_times(s, t, n, w->slot->t));
+  fmi_weights weights = fmi_sampler_weights(s);
   FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, n, &w->slot->work, NULL, err));
   const real *v = fmi_run_output(s->plan, 0, &w->slot->work, NULL);
   for (size_t i = 0; i < cells; i++) dxdt[i] = v[i];
   return FM_OK;
 }
 
-static fm_status check(void *user) {
+fm_status fmi_transport_check(void *user) {
   fmi_transport *job = user;
   if (fmi_runtime_stopped(job->rt)) atomic_store(&job->stopped, true);
   if (atomic_load_explicit(&job->stopped, memory_order_relaxed)) return FM_STOPPED;
@@ -66,14 +56,14 @@ static fm_status check(void *user) {
 }
 
 static int32_t show(void *user, const fm_trajectory *trajectory) {
-  const tile *w = user;
+  const fmi_tile *w = user;
   fm_trajectory shown = *trajectory;
   fmi_denormalise(w->job->sampler->model->normaliser, trajectory->x, trajectory->n, w->slot->shown);
   shown.x = w->slot->shown;
   return w->job->trajectory(w->job->trajectory_user, &shown);
 }
 
-static fm_status start(const tile *w, fmi_error *err) {
+fm_status fmi_tile_start(const fmi_tile *w, fmi_error *err) {
   fmi_transport *job = w->job;
   const fm_model *m = job->sampler->model;
   size_t dim = m->net->dim, c = m->net->cond_dim;
@@ -85,12 +75,13 @@ static fm_status start(const tile *w, fmi_error *err) {
   if (job->draw)
     return fmi_prior_draw(m->prior, m->normaliser, job->sampler->plan->kernels, job->seed,
                           job->first_row + w->first, w->n, dim, w->slot->y, w->slot->noise, err);
-  fmi_normalise(m->normaliser, job->out_f64 + w->first * dim, w->n, w->slot->y);
+  const double *x = job->in != NULL ? job->in : job->out_f64;
+  fmi_normalise(m->normaliser, x + w->first * dim, w->n, w->slot->y);
   return FM_OK;
 }
 
 /* Notes what is not finite in rows `first` on, in the data's units. */
-static void look_for_failures(tile *w, size_t first, size_t n, const double *x) {
+static void look_for_failures(fmi_tile *w, size_t first, size_t n, const double *x) {
   const fmi_transport *job = w->job;
   const size_t dim = job->sampler->model->net->dim;
   for (size_t i = 0; i < n * dim; i++) {
@@ -106,7 +97,7 @@ static void look_for_failures(tile *w, size_t first, size_t n, const double *x) 
 }
 
 static void save(void *user, size_t row, size_t k, const double *x) {
-  tile *w = user;
+  fmi_tile *w = user;
   const fmi_transport *job = w->job;
   const fm_model *m = job->sampler->model;
   double *out = job->between + (k * job->n + row) * m->net->dim;
@@ -114,7 +105,7 @@ static void save(void *user, size_t row, size_t k, const double *x) {
   look_for_failures(w, row, 1, out);
 }
 
-static fm_status finish(tile *w, fmi_error *err) {
+static fm_status finish(fmi_tile *w, fmi_error *err) {
   fmi_transport *job = w->job;
   const fm_model *m = job->sampler->model;
   size_t dim = m->net->dim, cells = w->n * dim;
@@ -133,25 +124,28 @@ static fm_status finish(tile *w, fmi_error *err) {
                   job->out_f32 ? "float; draw with the _f64 function" : "double");
 }
 
-/* Rows that fail, or hurry to the end, are no reason to leave others where they are. */
-static bool goes_on(fm_status status) {
+bool fmi_transport_goes_on(fm_status status) {
   return status == FM_OK || status == FM_E_STEPS || status == FM_E_NONFINITE || status == FM_DEADLINE;
 }
 
 static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err) {
   fmi_transport *job = user;
   fm_sampler *s = job->sampler;
-  tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
+  fmi_tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
   w.n = fmi_min(FMI_TILE, job->n - w.first);
   /* Another tile saw the wish to stop: these rows stay as they are, unless states at times are promised. */
   if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
     return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
-  FMI_TRY(start(&w, err));
+  FMI_TRY(fmi_tile_start(&w, err));
   const fmi_rhs rhs = {velocity, &w};
-  const fmi_solve_control control = {check, job};
+  const fmi_solve_control control = {fmi_transport_check, job};
+  const fmi_diffusion diffusion = fmi_sde_of(&w);
+  const fmi_x1_form x1_form = fmi_x1_form_of(s->model);
   const fmi_solve_job solve = {.config = &s->config,
                                .rhs = &rhs,
                                .control = &control,
+                               .diffusion = s->options.diffusion != 0 && job->draw ? &diffusion : NULL,
+                               .x1_form = &x1_form,
                                .t0 = job->t0,
                                .t1 = job->t1,
                                .first_row = w.first,
@@ -169,12 +163,12 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
                                .stats = &w.slot->stats,
                                .err = err};
   fm_status status = fmi_solve_job_run(&solve);
-  if (!goes_on(status)) fmi_row_stats_end(solve.rows, w.n, job->t1, status);
+  if (!fmi_transport_goes_on(status)) fmi_row_stats_end(solve.rows, w.n, job->t1, status);
   fm_status finished = finish(&w, status == FM_OK ? err : NULL);
   return status != FM_OK ? status : finished;
 }
 
-static void collect(const fm_sampler *s, fm_solve_stats *total) {
+void fmi_transport_collect(const fm_sampler *s, fm_solve_stats *total) {
   for (size_t i = 0; i < s->n_slots; i++) {
     const fm_solve_stats *one = &s->slots[i].stats;
     total->nfe += one->nfe;
@@ -188,21 +182,26 @@ static void collect(const fm_sampler *s, fm_solve_stats *total) {
 /* A trajectory is told from the calling thread: one worker, which is it. */
 static fm_status run_alone(fmi_transport *job, size_t n_items, fmi_error *err) {
   fm_status status = FM_OK, now = FM_OK;
-  for (size_t i = 0; i < n_items && goes_on(now); i++) {
+  for (size_t i = 0; i < n_items && fmi_transport_goes_on(now); i++) {
     now = tile_item(job, i, 0, status == FM_OK ? err : NULL);
     if (status == FM_OK) status = now;
   }
   return status;
 }
 
-fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err) {
+void fmi_transport_begin(fmi_transport *job) {
   fm_sampler *s = job->sampler;
   for (size_t i = 0; i < s->n_slots; i++)
     s->slots[i].stats = (fm_solve_stats){.struct_size = sizeof(fm_solve_stats)};
   if (s->options.deadline > 0) job->deadline = fmi_os_seconds() + s->options.deadline;
+}
+
+fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err) {
+  fm_sampler *s = job->sampler;
+  fmi_transport_begin(job);
   fmi_loop loop = {tile_item, job, fmi_ceil_div(job->n, FMI_TILE), s->n_slots};
   fm_status status = job->trajectory ? run_alone(job, loop.n_items, err) : fmi_loop_run(job->rt, &loop, err);
-  collect(s, stats);
+  fmi_transport_collect(s, stats);
   return status;
 }
 
@@ -210,14 +209,14 @@ fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, c
                                const float *cond, size_t n, float *out, fmi_error *err) {
   const fm_net *net = s->model->net;
   fmi_sample_slot *slot = &s->slots[0];
-  fmi_weights weights = weights_of(s);
+  fmi_weights weights = fmi_sampler_weights(s);
   for (size_t first = 0; first < n; first += FMI_TILE) {
     size_t rows_now = fmi_min(FMI_TILE, n - first), cells = rows_now * net->dim;
     for (size_t i = 0; i < cells; i++) slot->x[i] = (real)x[first * net->dim + i];
     for (size_t i = 0; cond && i < rows_now * net->cond_dim; i++)
       slot->cond[i] = (real)cond[first * net->cond_dim + i];
     fmi_rows rows = {.x = slot->x,
-                     .t = clip_times(s, t + first, rows_now, slot->t),
+                     .t = fmi_sampler_times(s, t + first, rows_now, slot->t),
                      .labels = labels ? labels + first * net->n_class_columns : NULL,
                      .cond = cond ? slot->cond : NULL,
                      .dim = net->dim,

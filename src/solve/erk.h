@@ -97,9 +97,12 @@ bool fmi_erk_finite(const double *x, size_t n);
 /* t + h, but not beyond `end` by rounding; h and end - t have the same sign. */
 double fmi_erk_time(double t, double h, double end);
 
-/* The steppers, as solver_list.def names them. */
-size_t fmi_erk_fixed_workspace(const fmi_solve_config *config, size_t n, size_t dim);
-fm_status fmi_erk_fixed_solve(const fmi_solve_job *job);
-size_t fmi_erk_adaptive_workspace(const fmi_solve_config *config, size_t n, size_t dim);
-fm_status fmi_erk_adaptive_solve(const fmi_solve_job *job);
+/* Fixed steps: the length and the end of step k, for every row. */
+void fmi_erk_propose(fmi_erk *s, uint32_t k);
+/* Evaluates the slope at the ends of the steps whose results are in x, where a time inside them is wanted: it
+   is the first stage of the next step, so only the last step pays for it. */
+fm_status fmi_erk_find_end_slopes(fmi_erk *s, bool *found);
+/* Takes the step whose result is in x and reports it; rows that left the finite numbers stay where they were.
+   The first stages of the next step are known if the slopes at the end of this one were found. */
+fm_status fmi_erk_take_step(fmi_erk *s, bool found);
 #endif

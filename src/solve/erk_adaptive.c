@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+const fmi_stepper fmi_erk_adaptive = {0};
+
 typedef struct adaptive {
   fmi_erk rows;
   fmi_step_state *state; /* [n] row */

@@ -1,6 +1,8 @@
 /* erk_fixed.c - explicit Runge-Kutta methods with fixed steps. */
 #include "solve/erk.h"
 
+const fmi_stepper fmi_erk_fixed = {0};
+
 size_t fmi_erk_fixed_workspace(const fmi_solve_config *config, size_t n, size_t dim) {
   fmi_arena arena = {0};
   fmi_erk s;
@@ -8,18 +10,14 @@ size_t fmi_erk_fixed_workspace(const fmi_solve_config *config, size_t n, size_t 
   return arena.used;
 }
 
-/* Evaluates the slope at the ends of the steps whose results are in x, where a time inside them is wanted: it
-   is the first stage of the next step, so only the last step pays for it. */
-static fm_status find_end_slopes(fmi_erk *s, bool *found) {
+fm_status fmi_erk_find_end_slopes(fmi_erk *s, bool *found) {
   *found = s->active > 0 && fmi_erk_saves_inside(s, 0); /* all rows are at one time */
   if (!*found) return FM_OK;
   memcpy(s->t_stage, s->t_next, s->active * sizeof *s->t_stage);
   return fmi_erk_evaluate(s, s->k + fmi_erk_end_stage(s->tableau) * s->job->n * s->job->dim);
 }
 
-/* Takes the step whose result is in x; rows that left the finite numbers stay where they were. The first
-   stages of the next step are known if the slopes at the end of this one were found. */
-static void take_step(fmi_erk *s, bool found) {
+fm_status fmi_erk_take_step(fmi_erk *s, bool found) {
   size_t kept = 0;
   for (size_t i = 0; i < s->active; i++) {
     if (!fmi_erk_accept(s, i))
@@ -30,10 +28,14 @@ static void take_step(fmi_erk *s, bool found) {
       fmi_erk_move(s, kept++, i);
   }
   s->active = kept;
+  s->step++;
+  return fmi_erk_report(s);
 }
 
-/* The step that every row takes next. */
-static void propose(fmi_erk *s, double t, double t_next) {
+void fmi_erk_propose(fmi_erk *s, uint32_t k) {
+  const fmi_solve_job *job = s->job;
+  const double t = fmi_grid_time(&job->config->grid, job->t0, job->t1, k);
+  const double t_next = fmi_grid_time(&job->config->grid, job->t0, job->t1, k + 1);
   for (size_t i = 0; i < s->active; i++) {
     s->h[i] = t_next - t;
     s->t_next[i] = t_next;
@@ -42,7 +44,6 @@ static void propose(fmi_erk *s, double t, double t_next) {
 
 fm_status fmi_erk_fixed_solve(const fmi_solve_job *job) {
   const fmi_tableau *tableau = job->config->method->tableau;
-  const fmi_grid *grid = &job->config->grid;
   /* The last stage of an FSAL method has no weight in the result. */
   const unsigned stages = tableau->fsal ? tableau->stages - 1 : tableau->stages;
   bool found = false;
@@ -50,17 +51,15 @@ fm_status fmi_erk_fixed_solve(const fmi_solve_job *job) {
   fmi_erk s;
   fmi_erk_carve(&s, &arena, tableau, job->n, job->dim);
   FMI_TRY(fmi_erk_begin(&s, job));
-  for (uint32_t k = 0; k < grid->n_steps && s.active > 0; k++) {
-    fm_status status = fmi_erk_check(&s);
+  for (uint32_t k = 0; k < job->config->grid.n_steps && s.active > 0; k++) {
+    const fm_status status = fmi_erk_check(&s);
     if (status != FM_OK && status != FM_DEADLINE) return status;
-    propose(&s, fmi_grid_time(grid, job->t0, job->t1, k), fmi_grid_time(grid, job->t0, job->t1, k + 1));
+    fmi_erk_propose(&s, k);
     FMI_TRY(fmi_erk_stages(&s, found, status == FM_DEADLINE ? 1 : stages));
     if (status == FM_DEADLINE) return fmi_erk_finish_by_euler(&s);
     fmi_erk_combine(&s, tableau->b, stages);
-    FMI_TRY(find_end_slopes(&s, &found));
-    take_step(&s, found);
-    s.step++;
-    FMI_TRY(fmi_erk_report(&s));
+    FMI_TRY(fmi_erk_find_end_slopes(&s, &found));
+    FMI_TRY(fmi_erk_take_step(&s, found));
   }
   return fmi_erk_end(&s, FM_OK);
 }

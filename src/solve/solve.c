@@ -7,7 +7,7 @@
 
 static const fmi_method methods[] = {
 #define FMI_METHOD(kind, name, stepper, tableau)                                                             \
-  {kind, name, fmi_##stepper##_workspace, fmi_##stepper##_solve, &fmi_tableau_##tableau},
+  {kind, name, fmi_##stepper##_workspace, fmi_##stepper##_solve, &fmi_##stepper, &fmi_tableau_##tableau},
 #include "solve/solver_list.def"
 #undef FMI_METHOD
 };
@@ -15,7 +15,7 @@ static const fmi_method methods[] = {
 /* The same with fixed steps, for methods whose steps are adaptive. */
 static const fmi_method fixed_methods[] = {
 #define FMI_METHOD(kind, name, stepper, tableau)                                                             \
-  {kind, name, fmi_erk_fixed_workspace, fmi_erk_fixed_solve, &fmi_tableau_##tableau},
+  {kind, name, fmi_erk_fixed_workspace, fmi_erk_fixed_solve, &fmi_erk_fixed, &fmi_tableau_##tableau},
 #include "solve/solver_list.def"
 #undef FMI_METHOD
 };
@@ -32,12 +32,16 @@ bool fmi_method_is_adaptive(const fmi_method *method) { return method->solve == 
 
 void fmi_method_describe(const fmi_method *method, fm_solver_info *info) {
   const fmi_tableau *t = method->tableau;
+  const bool multistep = method->stepper->multistep, needs_path = method->stepper->needs_path;
+  const uint32_t evaluations = t->fsal ? t->stages - 1 : t->stages;
   *info = (fm_solver_info){.struct_size = sizeof *info,
                            .name = method->name,
                            .method = method->kind,
                            .order = t->order,
-                           .evaluations = t->fsal ? t->stages - 1 : t->stages,
-                           .adaptive = fmi_method_is_adaptive(method)};
+                           .evaluations = multistep ? 1 : evaluations,
+                           .adaptive = fmi_method_is_adaptive(method),
+                           .needs_model = needs_path};
+  if (multistep && !needs_path) info->start_evaluations = (t->order - 1) * (evaluations - 1);
 }
 
 /* ---- options ------------------------------------------------------------------------------------- */
@@ -115,7 +119,7 @@ fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config
       .max_steps = o.max_steps == 0 ? 10000 : o.max_steps,
   };
   if (c.method == NULL) return fail_method(o.method, err);
-  if (o.fixed_steps != 0) c.method = &fixed_methods[c.method - methods];
+  if (o.fixed_steps != 0 && fmi_method_is_adaptive(c.method)) c.method = &fixed_methods[c.method - methods];
   FMI_TRY(read_number("rtol", o.rtol, 1e-3, &c.rtol, err));
   FMI_TRY(read_number("atol", o.atol, 1e-3, &c.atol, err));
   FMI_TRY(read_number("first_step", o.first_step, 0, &c.first_step, err));
@@ -154,10 +158,13 @@ fm_status fmi_solve_job_run(const fmi_solve_job *given) {
     return fmi_fail(job.err, FM_E_INVALID,
                     "t1: expected a finite number at a finite distance from t0 = %g, found %g", job.t0,
                     job.t1);
+  if (job.config->method->stepper->needs_path && job.x1_form == NULL)
+    return fmi_fail(job.err, FM_E_UNSUPPORTED, "solver_options.method: %s is for models, whose path it uses",
+                    job.config->method->name);
   if (job.n == 0 || job.dim == 0) return FM_OK;
   fm_solve_stats unwanted = {0};
   if (job.stats == NULL) job.stats = &unwanted;
-  return job.config->method->solve(&job);
+  return job.diffusion != NULL ? fmi_sde_solve(&job) : job.config->method->solve(&job);
 }
 
 fm_status fmi_solve(const fmi_solve_config *config, const fmi_rhs *rhs, const fmi_solve_control *control,

@@ -20,6 +20,29 @@ typedef struct fmi_solve_control {
   void *user;
 } fmi_solve_control;
 
+/* What the right-hand side is a velocity of: a path's, whose data end x1 it tells. */
+typedef struct fmi_x1_form {
+  fm_status (*coefficients)(void *user, double t, double *alpha, double *sigma, fmi_error *err);
+  /* x1 [dim] of a row at x with slope v. FM_E_DOMAIN: v doesn't tell it at this t. */
+  fm_status (*x1)(void *user, double t, const double *x, const double *v, double *x1, fmi_error *err);
+  void *user;
+} fmi_x1_form;
+
+/* What makes a stochastic equation of rhs: dx = (rhs + g^2 / 2 score) dt + g dW. */
+typedef struct fmi_diffusion {
+  fm_status (*g)(void *user, double t, double *g, fmi_error *err);
+  /* dxdt [n][dim], rhs at (t, x), becomes dxdt + half_g2 score(t, x). Asked only where g is not 0. */
+  fm_status (*add_score)(void *user, size_t n, const double *t, const double *x, double half_g2, double *dxdt,
+                         fmi_error *err);
+  /* Standard normals of a row (an index as rhs sees it) and a step, the same whenever asked: out [dim]. */
+  void (*noise)(void *user, uint64_t row, uint64_t step, double *out);
+  /* Instead of g and the score, or NULL: Euler's step from t to t_next goes to *beyond, and *keep of the
+     result with *size of noise is the state at t_next. */
+  fm_status (*overshoot)(void *user, double t, double t_next, double *beyond, double *keep, double *size,
+                         fmi_error *err);
+  void *user;
+} fmi_diffusion;
+
 typedef struct fmi_method fmi_method;
 
 /* The caller's options with defaults filled in and checked. */
@@ -41,6 +64,9 @@ typedef struct fmi_solve_job {
   const fmi_solve_config *config;
   const fmi_rhs *rhs;
   const fmi_solve_control *control; /* or NULL */
+  const fmi_diffusion
+      *diffusion;             /* or NULL; else the method is one that fmi_sde_has, and there are no times */
+  const fmi_x1_form *x1_form; /* for methods that need a path; else it may be NULL */
   double t0, t1;
   size_t first_row, n, dim;
   double *y; /* [n][dim] */
@@ -56,15 +82,29 @@ typedef struct fmi_solve_job {
   fmi_error *err;
 } fmi_solve_job;
 
-/* A method: one line in solver_list.def, which names a stepper (one file) and, for Runge-Kutta methods, a
-   tableau (one block in tableaux.def). */
+/* What a stepper is: a const in its file, beside its two functions. */
+typedef struct fmi_stepper {
+  bool multistep;  /* a step is one evaluation, whatever its order */
+  bool needs_path; /* the job must have an x1_form */
+} fmi_stepper;
+
+/* A method: one line in solver_list.def, which names a stepper (one file, whose functions and const it
+   declares) and a tableau (one block in tableaux.def): the method's, or what starts a multistep method. */
 struct fmi_method {
   uint32_t kind;
   const char *name;                                                          /* in messages: "euler" */
   size_t (*workspace)(const fmi_solve_config *config, size_t n, size_t dim); /* bytes; SIZE_MAX: too large */
   fm_status (*solve)(const fmi_solve_job *job);
-  const struct fmi_tableau *tableau;
+  const fmi_stepper *stepper;
+  const struct fmi_tableau *tableau; /* of the method's order */
 };
+
+#define FMI_METHOD(kind, name, stepper, tableau)                                                             \
+  extern const fmi_stepper fmi_##stepper;                                                                    \
+  size_t fmi_##stepper##_workspace(const fmi_solve_config *config, size_t n, size_t dim);                    \
+  fm_status fmi_##stepper##_solve(const fmi_solve_job *job);
+#include "solve/solver_list.def"
+#undef FMI_METHOD
 
 const fmi_method *fmi_method_by_kind(uint32_t kind); /* NULL: unknown */
 const fmi_method *fmi_method_at(size_t index);       /* NULL: past the last */
@@ -73,6 +113,10 @@ bool fmi_method_is_adaptive(const fmi_method *method);
 void fmi_method_describe(const fmi_method *method, fm_solver_info *info);
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
+
+/* Whether it has a stochastic form, which is run instead where a job has a diffusion. */
+bool fmi_sde_has(const fmi_method *method);
+fm_status fmi_sde_solve(const fmi_solve_job *job);
 
 /* Solves a job's n rows in place. rhs rows, trajectory rows and saved rows are first_row + index. workspace
    is 64-byte aligned, of config->method->workspace(config, n, dim) bytes or what that gives for a larger n.

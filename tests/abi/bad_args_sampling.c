@@ -138,6 +138,25 @@ ABOUT(fm_sampler_create) {
            fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .deadline = -1), &made));
   NOT_MADE(fm_sampler, FM_E_INVALID, "deadline:",
            fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .deadline = NAN), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "divergence:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .divergence = 4), &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "n_probes:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .n_probes = 4097), &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "coarse:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .coarse = NAN), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "diffusion:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion = 4), &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_fn:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_CUSTOM),
+                             &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_level:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion_level = -1), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler only, found heun2",
+           fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_HEUN2),
+                             WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_OVERSHOOT), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler or heun2, found rk4",
+           fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_RK4),
+                             WITH(fm_sampler_options, .diffusion = 1), &made));
 }
 
 ABOUT(fm_sampler_destroy) { fm_sampler_destroy(NULL); }
@@ -257,6 +276,55 @@ ABOUT(fm_sampler_set_grid) {
   REFUSED(FM_E_INVALID, "grid[2]:", fm_sampler_set_grid(g.ctx, own, out_of_order, 3));
   FINE(fm_sampler_set_grid(g.ctx, own, in_order, 3));
   fm_sampler_destroy(own);
+}
+
+static fm_sampler *density_sampler(void) {
+  fm_sampler *made = NULL;
+  FINE(fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .divergence = FM_DIVERGENCE_EXACT),
+                         &made));
+  return made;
+}
+
+ABOUT(fm_sampler_log_density) {
+  fm_sampler *s = density_sampler();
+  double *o = out.f64[0], *e = out.f64[1];
+#define NO_DENSITY(expected, word, sampler, label, cond, n, x, o, stats)                                     \
+  REFUSED(expected, word, fm_sampler_log_density(g.ctx, sampler, 0, label, cond, n, x, o, e, stats, NULL))
+  NO_CTX(fm_sampler_log_density(NULL, s, 0, labels, rows, N, rows64, o, e, NULL, NULL));
+  NO_DENSITY(FM_E_INVALID, "sampler:", NULL, labels, rows, N, rows64, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "divergence", g.sampler, labels, rows, N, rows64, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "labels:", s, large_labels, rows, N, rows64, o, NULL);
+  NO_DENSITY(FM_E_NONFINITE, "cond:", s, labels, nan_rows, N, rows64, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "n:", s, labels, rows, HUGE_N, rows64, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "x:", s, labels, rows, N, NULL, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "log_density:", s, labels, rows, N, rows64, NULL, NULL);
+  NO_DENSITY(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, s, labels, rows, N, nan_rows64, o, NULL);
+  NO_DENSITY(FM_E_INVALID, "stats.struct_size", s, labels, rows, N, rows64, o, &(fm_solve_stats){0});
+#undef NO_DENSITY
+  FINE(fm_sampler_log_density(g.ctx, s, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL));
+  FINE(fm_sampler_log_density(g.ctx, s, UINT64_MAX - N, NULL, NULL, N, rows64, o, NULL, NULL, NULL));
+  fm_sampler_destroy(s);
+}
+
+ABOUT(fm_sampler_draw_log_density) {
+  fm_sampler *s = density_sampler();
+  double *o = out.f64[0], *l = out.f64[1];
+#define NO_DRAW(expected, word, sampler, label, cond, n, o, l, stats)                                        \
+  REFUSED(expected, word,                                                                                    \
+          fm_sampler_draw_log_density(g.ctx, sampler, 1, 0, label, cond, n, o, l, NULL, stats, NULL))
+  NO_CTX(fm_sampler_draw_log_density(NULL, s, 1, 0, labels, rows, N, o, l, NULL, NULL, NULL));
+  NO_DRAW(FM_E_INVALID, "sampler:", NULL, labels, rows, N, o, l, NULL);
+  NO_DRAW(FM_E_INVALID, "divergence", g.sampler, labels, rows, N, o, l, NULL);
+  NO_DRAW(FM_E_INVALID, "labels:", s, large_labels, rows, N, o, l, NULL);
+  NO_DRAW(FM_E_NONFINITE, AT_ROW_1_COLUMN_1, s, labels, nan_rows, N, o, l, NULL);
+  NO_DRAW(FM_E_INVALID, "n:", s, labels, rows, HUGE_N, o, l, NULL);
+  NO_DRAW(FM_E_INVALID, "out:", s, labels, rows, N, NULL, l, NULL);
+  NO_DRAW(FM_E_INVALID, "log_density:", s, labels, rows, N, o, NULL, NULL);
+  NO_DRAW(FM_E_INVALID, "stats.struct_size", s, labels, rows, N, o, l, &(fm_solve_stats){0});
+#undef NO_DRAW
+  FINE(fm_sampler_draw_log_density(g.ctx, s, 1, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL));
+  FINE(fm_sampler_draw_log_density(g.ctx, s, 1, 0, NULL, NULL, N, o, l, NULL, NULL, NULL));
+  fm_sampler_destroy(s);
 }
 
 ABOUT(fm_sampler_velocity) {

@@ -309,6 +309,55 @@ end:
   return status;
 }
 
+fm_status scenario_densities(fm_ctx *ctx) {
+  fm_status status;
+  parts p = {0};
+  fm_model *model = NULL;
+  fm_model *plain = NULL;
+  fm_sampler *exact = NULL, *estimated = NULL, *stochastic = NULL, *adams = NULL, *exponential = NULL;
+  double out[2 * N_ROWS], found[N_ROWS], errors[N_ROWS];
+  fm_row_stats each[N_ROWS];
+  fm_sampler_options o;
+  fm_sampler_options_init(&o);
+  fm_solver_options fixed;
+  fm_solver_options_init(&fixed);
+  fixed.method = FM_SOLVER_RK4;
+  fixed.n_steps = 3;
+  NEED(make_parts(ctx, &p));
+  NEED(make_model(ctx, &p, false, &model));
+  o.divergence = FM_DIVERGENCE_EXACT;
+  MAKE(exact, fm_sampler_create(ctx, model, NULL, &o, &exact));
+  o.divergence = FM_DIVERGENCE_GAUSSIAN;
+  o.raw_weights = 1;
+  o.coarse = 1e6;
+  MAKE(estimated, fm_sampler_create(ctx, model, &fixed, &o, &estimated));
+  FRUGAL(fm_sampler_log_density(ctx, exact, 0, labels, conds, N_ROWS, rows_f64, found, errors, NULL, each));
+  FRUGAL(fm_sampler_draw_log_density(ctx, estimated, 1, 0, labels, conds, N_ROWS, out, found, errors, NULL,
+                                     each));
+  fm_sampler_options_init(&o);
+  o.diffusion = FM_DIFFUSION_SIGMA;
+  fixed.method = FM_SOLVER_HEUN2;
+  NEED(make_model(ctx, &p, true, &plain));
+  MAKE(stochastic, fm_sampler_create(ctx, plain, &fixed, &o, &stochastic));
+  FRUGAL(fm_sampler_draw_f64(ctx, stochastic, 1, 0, labels, conds, N_ROWS, out));
+  fixed.method = FM_SOLVER_AB2;
+  MAKE(adams, fm_sampler_create(ctx, plain, &fixed, NULL, &adams));
+  FRUGAL(fm_sampler_draw_f64(ctx, adams, 1, 0, labels, conds, N_ROWS, out));
+  fixed.method = FM_SOLVER_EXPONENTIAL_2M;
+  MAKE(exponential, fm_sampler_create(ctx, plain, &fixed, NULL, &exponential));
+  FRUGAL(fm_sampler_draw_f64(ctx, exponential, 1, 0, labels, conds, N_ROWS, out));
+end:
+  fm_model_destroy(model);
+  fm_model_destroy(plain);
+  fm_sampler_destroy(stochastic);
+  fm_sampler_destroy(adams);
+  fm_sampler_destroy(exponential);
+  fm_sampler_destroy(exact);
+  fm_sampler_destroy(estimated);
+  destroy_parts(&p);
+  return status;
+}
+
 fm_status scenario_fit(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};

@@ -95,11 +95,17 @@ static inline fmi_solve_config fixed_steps(uint32_t method, uint32_t n_steps) {
       .struct_size = sizeof(fm_solver_options), .method = method, .n_steps = n_steps, .fixed_steps = 1});
 }
 
-/* The methods of the list, by number, for loops of tests. */
+/* The methods of the list for any right-hand side, by number, for loops of tests. */
 static inline int n_methods(void) {
   int n = 0;
-  while (fmi_method_at((size_t)n) != NULL) n++;
+  while (!fmi_method_at((size_t)n)->stepper->needs_path) n++;
   return n;
+}
+/* Evaluations of n >= order fixed steps. */
+static inline uint64_t evaluations_of(int i, uint64_t n) {
+  fm_solver_info info;
+  fmi_method_describe(fmi_method_at((size_t)i), &info);
+  return n * info.evaluations + info.start_evaluations;
 }
 static inline uint32_t kind_of(int i) { return fmi_method_at((size_t)i)->kind; }
 static inline bool is_adaptive(int i) { return fmi_method_is_adaptive(fmi_method_at((size_t)i)); }

@@ -42,9 +42,12 @@ static solve solve_rows(fmi_solve_config config, double *y, size_t first, size_t
   return s;
 }
 
+/* Enough for the hard rows: those of multistep methods may be less than a third of 1 / rate. */
+static uint32_t stable_steps(int i) { return fmi_method_at((size_t)i)->stepper->multistep ? 12000 : 2000; }
+
 START_TEST(splits_keep_bits) {
   fmi_solve_config config = config_of(kind_of(_i));
-  config.grid.n_steps = 2000;
+  config.grid.n_steps = stable_steps(_i);
   const size_t n = most_rows(), half = n / 2, quarter = n / 4;
   double whole[N * DIM], one[N * DIM], parts[N * DIM];
   fill(whole);
@@ -82,7 +85,7 @@ START_TEST(permutations_keep_bits) {
   double straight[N * DIM], shuffled[N * DIM];
   const size_t n = most_rows();
   fill(straight);
-  config.grid.n_steps = 2000;
+  config.grid.n_steps = stable_steps(_i);
   for (size_t i = 0; i < n; i++) {
     order[i] = (i * 17 + 5) % n;
     memcpy(shuffled + i * DIM, straight + order[i] * DIM, DIM * sizeof *shuffled);
@@ -138,7 +141,7 @@ static uint32_t evaluations(int i) {
 }
 
 START_TEST(fixed_steps_and_their_times) {
-  const uint64_t each = evaluations(_i);
+  const uint64_t nfe = evaluations_of(_i, 49);
   double y[] = {1, 2, 3};
   record r;
   solve s = solve_of(kind_of(_i), growth, 0.7, 3, y);
@@ -150,11 +153,11 @@ START_TEST(fixed_steps_and_their_times) {
   ck_assert_int_eq(run(&s), FM_OK);
   ck_assert_uint_eq(r.calls, 50);
   ck_assert(r.t[0] == 0.7 && r.t[2] == 0.7 && r.y[1] == y[1]);
-  ck_assert_uint_eq(s.stats.nfe, 3 * 49 * each);
-  ck_assert_uint_eq(s.stats.max_nfe, 49 * each);
+  ck_assert_uint_eq(s.stats.nfe, 3 * nfe);
+  ck_assert_uint_eq(s.stats.max_nfe, nfe);
   ck_assert_uint_eq(s.stats.accepted, 3 * 49);
   ck_assert_uint_eq(s.stats.rejected, 0);
-  ck_assert_uint_eq(s.watch.calls, 49 * each);
+  ck_assert_uint_eq(s.watch.calls, nfe);
   for (size_t i = 0; i < 3; i++) ck_assert(s.rows[i].t == 0.7 && s.rows[i].status == FM_OK);
 }
 END_TEST
@@ -323,6 +326,8 @@ START_TEST(non_finite_rows_stop_and_are_named) {
 END_TEST
 
 START_TEST(non_finite_from_the_start) {
+  const fmi_tableau *w = fmi_method_at((size_t)_i)->tableau; /* it takes a multistep method's first step */
+  const unsigned first_step = w->fsal ? w->stages - 1 : w->stages;
   double y[] = {1, 1, NAN, 1}, alone[] = {1, 1};
   solve s = solve_of(kind_of(_i), always_nan, 1, 4, y);
   ck_assert_int_eq(run(&s), FM_E_NONFINITE);
@@ -330,7 +335,7 @@ START_TEST(non_finite_from_the_start) {
   NAMES("t = 0");
   ck_assert_uint_eq(s.stats.failed, 2);
   ck_assert(y[1] == 1 && isnan(y[2]));
-  ck_assert_uint_eq(s.watch.nfe[1], is_adaptive(_i) ? 1 : evaluations(_i)); /* not a second try */
+  ck_assert_uint_eq(s.watch.nfe[1], is_adaptive(_i) ? 1 : first_step); /* not a second try */
   ck_assert_uint_eq(s.watch.nfe[2], 0);
   check_alone(&s, 0, &alone[0]);
   check_alone(&s, 3, &alone[1]);
