@@ -86,8 +86,8 @@
 #  define FM_API
 #endif
 
-/* Where pointers have 4 bytes, an odd number of them leaves 4 bytes at the end of a struct. They have a name, so
-   that a struct whose fields are all 0 is 0 everywhere, and fields to come begin after them. */
+/* Where pointers have 4 bytes, an odd number of them leaves 4 bytes at the end of a struct. They have a name,
+   so that a struct whose fields are all 0 is 0 everywhere, and fields to come begin after them. */
 #if UINTPTR_MAX == 0xffffffffu
 #  define FM_TAIL_32 uint32_t reserved_32; /* ends such a struct */
 #else
@@ -231,11 +231,6 @@ FM_API fm_status fm_path_create_with(fm_ctx *ctx, uint32_t kind, const double *p
    "target-ot:0.1", "icfm:0.1", "bridge:0.5". Another name is FM_E_UNSUPPORTED; the text lists all. */
 FM_API fm_status fm_path_create_named(fm_ctx *ctx, const char *text, fm_path **out);
 FM_API void fm_path_destroy(fm_path *path);
-FM_API uint32_t fm_path_kind(const fm_path *path); /* FM_PATH_..., 0 for NULL */
-/* The name as above without parameters; "custom" if it is the caller's, NULL for NULL. */
-FM_API const char *fm_path_name(const fm_path *path);
-/* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
-FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
 
 /* ---- Priors ------------------------------------------------------------------------------------ */
 
@@ -315,8 +310,8 @@ FM_API size_t fm_normaliser_dim(const fm_normaliser *normaliser); /* columns */
 #define FM_ACT_RELU 7u      /* max(x, 0) */
 #define FM_ACT_MISH 8u      /* x tanh(log(1 + e^x)) */
 
-/* The architecture. Dropout (Srivastava et al. 2014) regularises, which pays where rows are few. It acts on hidden layers,
-   after the activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
+/* The architecture. Dropout (Srivastava et al. 2014), for few rows, acts on hidden layers after the
+   activation: in the MLP on all of them, in the residual MLP on the one inside each block, as in
    wide ResNets and Transformers. The units kept are scaled by 1 / (1 - dropout), and only in steps of a
    trainer: losses of evaluations, sampling and fm_net_velocity, _vjp and _jvp are without it. Which units
    fall is noise keyed by the trainer's seed, the row's running number and the unit, so "same bits" and
@@ -426,11 +421,6 @@ FM_API size_t fm_data_n(const fm_data *data);               /* rows; 0: a stream
 FM_API size_t fm_data_dim(const fm_data *data);             /* columns of a row */
 FM_API size_t fm_data_n_class_columns(const fm_data *data); /* class columns */
 FM_API size_t fm_data_cond_dim(const fm_data *data);        /* length of the condition vector */
-/* With FM_MISSING_MASK every column that has missing values is followed, behind all columns, by one that is 1
-   where it is missing and 0 elsewhere; the missing cell itself is set to the mean of the others. fm_data_dim
-   counts these columns, and a model learns and draws them. Returns the index of this column for the given
-   one, or 0 if it has no missing value. */
-FM_API size_t fm_data_mask_column(const fm_data *data, size_t column);
 
 /* ---- Models ------------------------------------------------------------------------------------ */
 
@@ -511,16 +501,16 @@ typedef struct fm_trainer_options {
      1 weigh the source too unless the coupling is independent. Else fields are as in fm_coupling_options. */
   uint32_t coupling; /* FM_COUPLING_...; 0: independent. Bridge needs FM_PATH_BRIDGE with a width, else
                         FM_E_UNSUPPORTED */
-  uint32_t coupling_max_iterations; /* those of fm_coupling_options, as those that follow */
-  double coupling_regularisation;
-  double coupling_relative_regularisation;
-  double coupling_relaxation;
+  uint32_t coupling_max_iterations;        /* as in fm_coupling_options */
+  double coupling_regularisation;          /* as there */
+  double coupling_relative_regularisation; /* as there */
+  double coupling_relaxation;              /* as there */
   double coupling_tolerance; /* 0: 1e-3. Not reached: the plan so far is used, and counted
                                 (fm_trainer_coupling_misses) */
-  double coupling_class_weight;
+  double coupling_class_weight; /* as there */
   double coupling_condition_weight; /* of normalised condition vectors */
-  fm_cost_fn coupling_cost;
-  void *coupling_cost_user;
+  fm_cost_fn coupling_cost;         /* as there */
+  void *coupling_cost_user;         /* given to it */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -605,10 +595,9 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_AB2 10u     /* order 2, Adams & Bashforth [1], started by the midpoint rule */
 #define FM_SOLVER_AB3 11u     /* order 3 [1], started by Heun's method */
 #define FM_SOLVER_AB4 12u     /* order 4 [1], started by the classic Runge-Kutta method */
-#define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in the data's end, of the class of DPM-Solver++(2M) (Lu et
-                                  al., arXiv 2211.01095): exact in what the path says, so good with few
-                                  steps. For samplers only, without densities; gamma must be 0. Else
-                                  FM_E_UNSUPPORTED */
+#define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in x1, of the class of DPM-Solver++(2M) (Lu et al., arXiv
+                                  2211.01095), for few steps. For samplers only, without densities and with
+                                  gamma = 0, else FM_E_UNSUPPORTED */
 /* Steps chosen for every row by itself; with fixed_steps as above. */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
@@ -654,7 +643,7 @@ typedef struct fm_solver_options {
 /* Writes g(t) >= 0 at 0 <= t < 1 (FM_DIFFUSION_CUSTOM). May be called from several threads at once. */
 typedef int32_t (*fm_diffusion_fn)(void *user, double t, double *g);
 
-/* How rows are drawn. */
+/* How rows are drawn. FM_DIVERGENCE_... and FM_DIFFUSION_... are in flowmatch_parts.h. */
 typedef struct fm_sampler_options {
   uint64_t struct_size;
   double deadline;      /* seconds a draw may take: then one Euler step to the end and FM_DEADLINE; 0: none */
@@ -662,13 +651,12 @@ typedef struct fm_sampler_options {
   uint32_t divergence;  /* FM_DIVERGENCE_...: of log-densities; 0: the sampler has none */
   uint32_t n_probes;    /* with probes: how many a row has, at most 4096; 0: 8 */
   uint64_t probe_seed;  /* with probes: names those of every row */
-  double coarse;        /* log-densities by fixed steps are found with half as many steps too, for half the
-                           cost again: where that changes one by more than this, in nats, the row and the
-                           call are FM_COARSE. 0: 0.1; negative: not checked */
+  double coarse;        /* log-densities by fixed steps are found with half the steps too: where one changes
+                           by more than this, in nats, it is FM_COARSE. 0: 0.1; negative: not checked */
   uint64_t diffusion;   /* FM_DIFFUSION_...; 0: none, draws are the flow's */
   double diffusion_level; /* above 0; 0: 1 */
   fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
-  void *diffusion_user;
+  void *diffusion_user;         /* given to it */
 } fm_sampler_options;
 
 /* A sampler for a model. solver, options NULL: the defaults. */

@@ -43,6 +43,11 @@ typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
    finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
    valid while the path or anything made from it lives. A model with such a path can't be saved. */
 FM_API fm_status fm_path_create_custom(fm_ctx *ctx, fm_path_fn fn, void *user, fm_path **out);
+FM_API uint32_t fm_path_kind(const fm_path *path); /* FM_PATH_..., 0 for NULL */
+/* As fm_path_create_named has it, without parameters; "custom" if it is the caller's, NULL for NULL. */
+FM_API const char *fm_path_name(const fm_path *path);
+/* The parameters in use, defaults filled in: writes at most n to params, returns how many the path has. */
+FM_API size_t fm_path_params(const fm_path *path, double *params, size_t n);
 /* The regular interval, the times at which the velocity is trained and evaluated: [0, 1], but 1e-4 from an
    end where a coefficient's derivative is infinite. Solvers still go from 0 to 1: outside the velocity is
    that of the interval's end. */
@@ -234,6 +239,11 @@ typedef struct fm_npy_info {
 } fm_npy_info;
 /* Set info->struct_size first. FM_E_FORMAT and FM_E_UNSUPPORTED say what is wrong with the file. */
 FM_API fm_status fm_npy_inspect(fm_ctx *ctx, const char *file, fm_npy_info *info);
+/* With FM_MISSING_MASK every column that has missing values is followed, behind all columns, by one that is 1
+   where it is missing and 0 elsewhere; the missing cell itself is set to the mean of the others. fm_data_dim
+   counts these columns, and a model learns and draws them. Returns the index of this column for the given
+   one, or 0 if it has no missing value. */
+FM_API size_t fm_data_mask_column(const fm_data *data, size_t column);
 /* Rows first .. first + n in their own order: x1 [n][dim], labels [n][n_class_columns], cond [n][cond_dim];
    each may be NULL. On failure rows before it are written. Not for streams. */
 FM_API fm_status fm_data_read(fm_ctx *ctx, const fm_data *data, size_t first, size_t n, double *x1,

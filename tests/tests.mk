@@ -194,7 +194,7 @@ check-tsan:
 check-valgrind:
 	$(call variant,valgrind) CFLAGS="-O2 -g" PARTS="harness units" FUZZ_MUTATIONS=2 \
 	  WRAPPER="valgrind -q --error-exitcode=1 --leak-check=full" \
-	  TEST_ENV="FM_TEST_QUICK=1 FM_TEST_STRIDE=7 CK_FORK=no OPENBLAS_NUM_THREADS=1 TEST_TIMEOUT=1200"
+	  TEST_ENV="FM_TEST_QUICK=1 FM_TEST_STRIDE=31 CK_FORK=no OPENBLAS_NUM_THREADS=1 TEST_TIMEOUT=1200"
 check-clang:
 	$(call variant,clang) CC=clang CXX=clang++
 check-none:

@@ -152,7 +152,8 @@ static fm_status ask_everything(fm_ctx *ctx) {
   ASK(fm_model_net(model) == net && fm_model_path(model) != NULL && fm_model_train_steps(model) == 0);
   ASK(fm_prior_kind(fm_model_prior(model)) == FM_PRIOR_GAUSSIAN && fm_model_note(model, "units") == NULL);
   ASK(fm_normaliser_dim(fm_model_normaliser(model)) == 2);
-  ASK(fm_trainer_steps(trainer) == 0 && fm_trainer_skipped(trainer) == 0);
+  ASK(fm_trainer_steps(trainer) == 0 && fm_trainer_skipped(trainer) == 0 &&
+      fm_trainer_coupling_misses(trainer) == 0);
   fm_ctx_stop(ctx);
   compare("fm_ctx_stop");
 end:

@@ -163,6 +163,8 @@ fm_status scenario_couplings(fm_ctx *ctx) {
     MAKE(coupling, fm_coupling_create(ctx, N_ROWS, 2, 1, 2, &o, &coupling));
     FRUGAL(fm_coupling_pair(ctx, coupling, rows_f32, rows_f32, labels, conds, N_ROWS, 1, 0, index[0],
                             index[1], NULL));
+    FRUGAL(fm_coupling_pair_f64(ctx, coupling, rows_f64, rows_f64, labels, conds, N_ROWS, 1, 0, index[0],
+                                index[1], NULL));
     FRUGAL(fm_coupling_plan(ctx, coupling, plan));
     MAKE(trainer, fm_trainer_create(ctx, p.net, bridge, NULL, NULL, NULL, NULL, NULL, &small, &trainer));
     FRUGAL(fm_trainer_step(ctx, trainer, rows_f32, NULL, labels, conds, weights, N_ROWS, NULL));
