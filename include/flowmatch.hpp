@@ -11,8 +11,8 @@
  * Row arrays  are views: a vector, array, span, or pointer and size; {} is absent; _f64 twins are overloads.
  *             Counts follow from them (n = size / dim), and views that don't fit together are FM_E_INVALID.
  * Errors      are thrown as fm::error, with status and text. With FLOWMATCH_NO_EXCEPTIONS defined, or under
- *             -fno-exceptions, every function returns an fm::result<T> instead. FM_DEADLINE is no error, but
- *             returned.
+ *             -fno-exceptions, every function returns an fm::result<T> instead. FM_DEADLINE and FM_COARSE are
+ *             no errors, but returned.
  * Callbacks   are any callables with the C callback's arguments but `user`. They return int32_t as in C, or
  *             nothing. Those that a handle keeps are held in an fm::callback that outlives it. An exception
  *             in a callback ends the call, which throws it on; one on another thread (nets, priors and paths
@@ -235,11 +235,11 @@ struct shape {
 };
 } // namespace detail
 
-// FM_OK or FM_DEADLINE; everything else is an error.
+// FM_OK, FM_DEADLINE or FM_COARSE; everything else is an error.
 template <class... P, class... A>
 returns<fm_status> call(fm_ctx *ctx, fm_status (*function)(fm_ctx *, P...), A &&...args) {
   fm_status status = detail::guarded([&] { return function(ctx, std::forward<A>(args)...); });
-  if (status == FM_OK || status == FM_DEADLINE) return status;
+  if (status == FM_OK || status == FM_DEADLINE || status == FM_COARSE) return status;
   return fail(status, fm_ctx_message(ctx));
 }
 template <class... P, class... A>
