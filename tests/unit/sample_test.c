@@ -287,6 +287,13 @@ START_TEST(trajectories_show_every_step) {
 }
 END_TEST
 
+/* How far a state between steps may be from that of a transport that ends there. */
+static double tolerance_between(uint32_t method, const fm_solver_options *o) {
+  const double n = (double)o->n_steps;
+  if (method == FM_SOLVER_EULER) return 20 / n;
+  return method == FM_SOLVER_EXPONENTIAL_2M ? 160 / (n * n) : 200 * o->rtol;
+}
+
 /* Over several tiles and threads: the ends are those of a plain transport, what is between is in the data's
    units and between what single transports give. */
 START_TEST(states_at_times_of_a_transport) {
@@ -319,11 +326,7 @@ START_TEST(states_at_times_of_a_transport) {
     memcpy(part, start, sizeof part);
     OK(fm_sampler_transport(ctx, sampler, 0, times[k], labels, cond[0], n, part, NULL, NULL, NULL));
     for (size_t i = 0; i < n * DIM; i++)
-      CLOSE(out[k * n * DIM + i], part[i],
-            (methods[_i] == FM_SOLVER_EULER            ? 20. / (double)so.n_steps
-             : methods[_i] == FM_SOLVER_EXPONENTIAL_2M ? 0.4 / (double)so.n_steps
-                                                       : 200 * tolerance) *
-                scale[i % DIM]);
+      CLOSE(out[k * n * DIM + i], part[i], tolerance_between(methods[_i], &so) * scale[i % DIM]);
   }
   OK(fm_sampler_transport_at(one, sampler, times, K, labels, cond[0], n, start, again, NULL, NULL));
   SAME(again, out, K * n * DIM);
