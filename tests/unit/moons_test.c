@@ -195,7 +195,7 @@ END_TEST
 /* Every schedule is here with its default parameters and, if it has any, with others. */
 static const char *const grid_paths[] = {"condot",    "cosine",    "cosine:0.05",    "poly",      "poly:3",
                                          "vp",        "vp:0.5:12", "linear-vp",      "icfm",      "icfm:0.03",
-                                         "target-ot", "bridge",    "target-ot:0.05", "bridge:0.2"};
+                                         "target-ot", "bridge",    "target-ot:0.02", "bridge:0.2"};
 
 START_TEST(every_path_with_every_prior) {
   const char *only = strcmp(grid_text(), "1") == 0 ? "" : grid_text();
