@@ -88,7 +88,7 @@ for machine in "$@"; do
   check "trains" $run "$out/flowmatch" train docs/examples/digits/digits_images.npy -o "$work/$machine/model" \
     --steps 20 --net mlp:16x1 --quiet
   tests >"$log" 2>&1 || cat "$log"
-  set_total=$(tail -n 1 "$log")
+  set_total=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1) # make adds a line after a failure
   case $set_total in
   *" passed, "*" failed")
     passed=$((passed + ${set_total%% passed*}))
