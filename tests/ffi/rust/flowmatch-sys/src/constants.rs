@@ -27,6 +27,7 @@ constants! {
     FM_E_FORKED: fm_status = -12;
     FM_STOPPED: fm_status = -13;
     FM_DEADLINE: fm_status = -14;
+    FM_COARSE: fm_status = -15;
     // Context
     FM_BLAS_AUTO: u32 = 0;
     FM_BLAS_NEVER: u32 = 1;
@@ -98,6 +99,12 @@ constants! {
     FM_WEIGHT_X1: u32 = 3;
     FM_WEIGHT_X0: u32 = 4;
     FM_WEIGHT_MIN_SNR: u32 = 5;
+    // Couplings
+    FM_COUPLING_INDEPENDENT: u32 = 1;
+    FM_COUPLING_OT: u32 = 2;
+    FM_COUPLING_SINKHORN: u32 = 3;
+    FM_COUPLING_UNBALANCED: u32 = 4;
+    FM_COUPLING_BRIDGE: u32 = 5;
     // Solvers
     FM_SOLVER_EULER: u32 = 1;
     FM_SOLVER_MIDPOINT: u32 = 3;
@@ -105,6 +112,10 @@ constants! {
     FM_SOLVER_HEUN3: u32 = 5;
     FM_SOLVER_RK4: u32 = 6;
     FM_SOLVER_RK4_38: u32 = 7;
+    FM_SOLVER_AB2: u32 = 10;
+    FM_SOLVER_AB3: u32 = 11;
+    FM_SOLVER_AB4: u32 = 12;
+    FM_SOLVER_EXPONENTIAL_2M: u32 = 13;
     FM_SOLVER_DOPRI5: u32 = 2;
     FM_SOLVER_BS32: u32 = 8;
     FM_SOLVER_TSIT5: u32 = 9;
@@ -114,6 +125,14 @@ constants! {
     FM_GRID_CUSTOM: u32 = 0x7fffffff;
     FM_NORM_RMS: u32 = 1;
     FM_NORM_MAX: u32 = 2;
+    // Log-densities and stochastic draws; fm_sampler_options.diffusion has 64 bits
+    FM_DIVERGENCE_EXACT: u32 = 1;
+    FM_DIVERGENCE_RADEMACHER: u32 = 2;
+    FM_DIVERGENCE_GAUSSIAN: u32 = 3;
+    FM_DIFFUSION_CONSTANT: u64 = 1;
+    FM_DIFFUSION_SIGMA: u64 = 2;
+    FM_DIFFUSION_OVERSHOOT: u64 = 3;
+    FM_DIFFUSION_CUSTOM: u64 = 0x7fffffff;
     // Paths
     FM_VELOCITY: u32 = 0;
     FM_X1: u32 = 1;

@@ -272,6 +272,25 @@ extern "C" {
         ctx: *mut fm_ctx, model: *const fm_model, data: *const fm_data, seed: u64, n: u64, loss: *mut f64
     ) -> fm_status;
     pub fn fm_trainer_get_gradient(ctx: *mut fm_ctx, trainer: *const fm_trainer, grad: *mut f32) -> fm_status;
+    pub fn fm_trainer_coupling_misses(trainer: *const fm_trainer) -> u64;
+    pub fn fm_coupling_create(
+        ctx: *mut fm_ctx, n: usize, dim: usize, n_class_columns: usize, cond_dim: usize,
+        options: *const fm_coupling_options, out: *mut *mut fm_coupling
+    ) -> fm_status;
+    pub fn fm_coupling_destroy(coupling: *mut fm_coupling);
+    pub fn fm_coupling_pair(
+        ctx: *mut fm_ctx, coupling: *mut fm_coupling, x0: *const f32, x1: *const f32, labels: *const i32,
+        cond: *const f32, n: usize, seed: u64, first_row: u64, x0_index: *mut u64, x1_index: *mut u64,
+        stats: *mut fm_coupling_stats
+    ) -> fm_status;
+    pub fn fm_coupling_pair_f64(
+        ctx: *mut fm_ctx, coupling: *mut fm_coupling, x0: *const f64, x1: *const f64, labels: *const i32,
+        cond: *const f32, n: usize, seed: u64, first_row: u64, x0_index: *mut u64, x1_index: *mut u64,
+        stats: *mut fm_coupling_stats
+    ) -> fm_status;
+    pub fn fm_coupling_plan(
+        ctx: *mut fm_ctx, coupling: *const fm_coupling, plan: *mut f64
+    ) -> fm_status;
     pub fn fm_solver_method_info(ctx: *mut fm_ctx, index: usize, info: *mut fm_solver_info) -> fm_status;
     pub fn fm_solver_create(
         ctx: *mut fm_ctx, dim: usize, options: *const fm_solver_options, out: *mut *mut fm_solver
@@ -306,5 +325,15 @@ extern "C" {
     pub fn fm_sampler_velocity(
         ctx: *mut fm_ctx, sampler: *mut fm_sampler, x: *const f32, t: *const f64, labels: *const i32,
         cond: *const f32, n: usize, out: *mut f32
+    ) -> fm_status;
+    pub fn fm_sampler_log_density(
+        ctx: *mut fm_ctx, sampler: *mut fm_sampler, first_row: u64, labels: *const i32, cond: *const f32,
+        n: usize, x: *const f64, log_density: *mut f64, error: *mut f64, stats: *mut fm_solve_stats,
+        rows: *mut fm_row_stats
+    ) -> fm_status;
+    pub fn fm_sampler_draw_log_density(
+        ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
+        cond: *const f32, n: usize, out: *mut f64, log_density: *mut f64, error: *mut f64,
+        stats: *mut fm_solve_stats, rows: *mut fm_row_stats
     ) -> fm_status;
 }

@@ -24,7 +24,8 @@ macro_rules! handles {
     };
 }
 handles! {
-    fm_ctx fm_path fm_prior fm_net fm_normaliser fm_optimizer fm_data fm_model fm_trainer fm_solver fm_sampler
+    fm_ctx fm_path fm_prior fm_net fm_normaliser fm_optimizer fm_data fm_model fm_coupling fm_trainer fm_solver
+    fm_sampler
 }
 
 /// An options or info struct with its size set and everything else zero, which is the default in every field.

@@ -133,6 +133,16 @@ structs! {
         weight: fm_time_weight_fn,
         weight_user: *mut c_void,
         accumulate: u64,
+        coupling: u32,
+        coupling_max_iterations: u32,
+        coupling_regularisation: f64,
+        coupling_relative_regularisation: f64,
+        coupling_relaxation: f64,
+        coupling_tolerance: f64,
+        coupling_class_weight: f64,
+        coupling_condition_weight: f64,
+        coupling_cost: fm_cost_fn,
+        coupling_cost_user: *mut c_void,
     }
     pub struct fm_validation_options {
         struct_size: u64,
@@ -163,6 +173,14 @@ structs! {
         struct_size: u64,
         deadline: f64,
         raw_weights: u64,
+        divergence: u32,
+        n_probes: u32,
+        probe_seed: u64,
+        coarse: f64,
+        diffusion: u64,
+        diffusion_level: f64,
+        diffusion_fn: fm_diffusion_fn,
+        diffusion_user: *mut c_void,
     }
     pub struct fm_path_coefficients {
         struct_size: u64,
@@ -250,6 +268,35 @@ structs! {
         weight: *mut f64,
         loss: *mut f64,
     }
+    pub struct fm_cost_request {
+        struct_size: u64,
+        n: u64,
+        dim: u64,
+        x0: *const f64,
+        x1: *const f64,
+        cost: *mut f64,
+    }
+    pub struct fm_coupling_options {
+        struct_size: u64,
+        kind: u32,
+        max_iterations: u32,
+        regularisation: f64,
+        relative_regularisation: f64,
+        relaxation: f64,
+        tolerance: f64,
+        class_weight: f64,
+        condition_weight: f64,
+        bridge_width: f64,
+        cost: fm_cost_fn,
+        cost_user: *mut c_void,
+    }
+    pub struct fm_coupling_stats {
+        struct_size: u64,
+        cost: f64,
+        mass: f64,
+        error: f64,
+        iterations: u64,
+    }
     pub struct fm_solve_stats {
         struct_size: u64,
         nfe: u64,
@@ -273,6 +320,8 @@ structs! {
         order: u32,
         evaluations: u32,
         adaptive: u32,
+        start_evaluations: u32,
+        needs_model: u32,
     }
     pub struct fm_rhs_call {
         struct_size: u64,
@@ -301,6 +350,8 @@ pub type fm_time_weight_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
 pub type fm_reduce_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
+pub type fm_cost_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_cost_request) -> i32>;
+pub type fm_diffusion_fn = Option<unsafe extern "C" fn(user: *mut c_void, t: f64, g: *mut f64) -> i32>;
 pub type fm_path_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, t: f64, out: *mut fm_path_coefficients) -> i32>;
 pub type fm_prior_fn =
