@@ -583,22 +583,21 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 
 /* ---- Solvers ----------------------------------------------------------------------------------- */
 
-/* In brackets the evaluations of a step. The first six take n_steps fixed steps; the others choose theirs for
-   every row by itself, and with fixed_steps take fixed ones. */
+/* In brackets the evaluations of a step. One-step methods of n_steps fixed steps: */
 #define FM_SOLVER_EULER 1u    /* order 1 [1] */
 #define FM_SOLVER_MIDPOINT 3u /* order 2 [2] */
 #define FM_SOLVER_HEUN2 4u    /* order 2, the trapezoidal rule [2] */
 #define FM_SOLVER_HEUN3 5u    /* order 3 [3] */
 #define FM_SOLVER_RK4 6u      /* order 4, the classic Runge-Kutta method [4] */
 #define FM_SOLVER_RK4_38 7u   /* order 4, the 3/8 rule [4] */
-/* Multistep methods: an evaluation a step, on any grid. */
+/* Multistep methods, of n_steps fixed steps on any grid: */
 #define FM_SOLVER_AB2 10u     /* order 2, Adams & Bashforth [1], started by the midpoint rule */
 #define FM_SOLVER_AB3 11u     /* order 3 [1], started by Heun's method */
 #define FM_SOLVER_AB4 12u     /* order 4 [1], started by the classic Runge-Kutta method */
 #define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in x1, of the class of DPM-Solver++(2M) (Lu et al., arXiv
                                   2211.01095), for few steps. For samplers only, without densities and with
                                   gamma = 0, else FM_E_UNSUPPORTED */
-/* Steps chosen for every row by itself; with fixed_steps as above. */
+/* Methods that choose their steps for every row by itself; with fixed_steps they take n_steps fixed ones: */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
 #define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
@@ -623,7 +622,7 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 typedef struct fm_solver_options {
   uint64_t struct_size;
   uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker */
-  uint32_t n_steps;   /* fixed steps; 0: 20. Ignored by adaptive methods */
+  uint32_t n_steps;   /* fixed steps; 0: 20. Ignored where steps are chosen */
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */
   uint64_t max_steps; /* adaptive: tries per row; 0: 10000 */

@@ -6,9 +6,10 @@
  *
  *   used alone     a path's coefficients and conversions, a prior's density, a network's velocity and its
  *                  derivatives, an optimiser's step, a solver on any right-hand side, statistics and weights
- *                  as numbers, the loss of rows, rows carried through the flow with what that took;
- *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the sum of
- *                  gradients over processes, each by a callback.
+ *                  as numbers, the loss of rows, couplings, rows carried through the flow with what that
+ *                  took, their log-densities, draws with noise on the way;
+ *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the cost of a
+ *                  pair, the sum of gradients over processes, each by a callback.
  *
  * The conventions stand in flowmatch.h.
  */
