@@ -38,7 +38,7 @@ typedef int32_t (*fm_path_fn)(void *user, double t, fm_path_coefficients *out);
 #define FM_VELOCITY 0u /* u = dx/dt */
 #define FM_X1 1u       /* the data end */
 #define FM_X0 2u       /* the source end; with a Gaussian prior, the noise */
-#define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior only */
+#define FM_SCORE 3u    /* grad log p_t = -x0 / sigma; standard Gaussian prior and independent pairs only */
 
 /* A path of the caller's. It must satisfy alpha(0) = 0 or small, alpha(1) = 1, sigma(1) = 0 or small, and be
    finite on [0, 1]; coefficients are checked at 65 points (FM_E_NONFINITE names the time). `user` must stay
@@ -346,7 +346,7 @@ FM_API uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer);
 #define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
                                       FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
-/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; finite. Instead of the squared distance;
+/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; within 1e298. Instead of the squared distance;
    the conditions' cost is added. Called from the thread that pairs. */
 struct fm_cost_request {
   uint64_t struct_size;
@@ -392,7 +392,8 @@ FM_API void fm_coupling_destroy(fm_coupling *coupling);
 /* Pairs x0 [n][dim] with x1 [n][dim]: pair k is of rows x0_index[k] and x1_index[k] (either may be NULL, else
    [n]). x1_index[k] is k unless unbalanced. labels [n][n_class_columns], cond [n][cond_dim]: row i of both.
    Entropic pairs are drawn with noise keyed by (seed, first_row + k). stats may be NULL. FM_E_STEPS: the
-   tolerance was not reached; outputs are those of the plan so far. FM_E_NONFINITE: a cost is not finite. */
+   tolerance was not reached; outputs are those of the plan so far. FM_E_NONFINITE: a cost is not finite or
+   beyond 1e298, or the plan relaxed has no mass. FM_STOPPED: by fm_ctx_stop, which is heard in the pairing. */
 FM_API fm_status fm_coupling_pair(fm_ctx *ctx, fm_coupling *coupling, const float *x0, const float *x1,
                                   const int32_t *labels, const float *cond, size_t n, uint64_t seed,
                                   uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,
@@ -531,7 +532,8 @@ FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const flo
    is a density of nothing, which FM_COARSE says. FM_E_UNSUPPORTED, at creation already, where the prior has
    no log-density or the normaliser has a column of scale 0, in which rows have none. A row that fails
    keeps its entries and makes the call fail; the others are right. An evaluation counts once in stats,
-   however many products. stats and rows [n] may be NULL. */
+   however many products; with fixed steps stats count those of the check too, rows don't. stats and rows [n]
+   may be NULL. */
 FM_API fm_status fm_sampler_log_density(fm_ctx *ctx, fm_sampler *sampler, uint64_t first_row,
                                         const int32_t *labels, const float *cond, size_t n, const double *x,
                                         double *log_density, double *error, fm_solve_stats *stats,
@@ -547,7 +549,8 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 
 /* Draws by dx = (u + g^2 / 2 grad log p_t) dt + g dW, which has the flow's marginals for every g(t) (Song et
    al., ICLR 2021; Ma et al., "SiT", ECCV 2024): noise forgets errors, at more steps. The score is the
-   velocity's by the path, so the prior must be the standard Gaussian and gamma 0, else FM_E_UNSUPPORTED.
+   velocity's by the path, so the prior must be the standard Gaussian, gamma 0 and the pairs of training
+   independent, without a coupling or an x0 in the data, else FM_E_UNSUPPORTED.
    Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
    weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
    Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.

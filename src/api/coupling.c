@@ -54,6 +54,7 @@ static fm_status pair(fm_ctx *ctx, fm_coupling *c, const caller_batch *b, uint64
   FMI_TRY(read_batch(ctx, c, b));
   const fmi_batch_pair batch = {.kernels = ctx->runtime.kernels,
                                 .pool = ctx->pool,
+                                .stop = ctx->runtime.stop,
                                 .n = b->n,
                                 .x0 = c->x0,
                                 .x1 = c->x1,

@@ -72,6 +72,7 @@ static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to,
   memcpy(to->params, from->params, from->net->n_params * sizeof(real));
   memcpy(to->ema, from->ema, from->net->n_params * sizeof(real));
   to->train_steps = from->train_steps;
+  to->paired = from->paired;
   fmi_model_pack(to, ctx->runtime.kernels);
   for (size_t i = 0; i < from->n_notes; i++)
     FMI_TRY(fmi_model_add_note(to, from->notes[i].key, from->notes[i].value, &ctx->err));

@@ -35,12 +35,7 @@ static const option options[] = {
      "of the source: standard, each column less its mean and by its deviation in the training data; or the "
      "data's own; auto: standard where the source is standard noise (auto)"},
     {OPTION_CHOICE, 0, "format", "auto|npy|csv", AT(format), 0, 0, "what to write whatever OUT is called"},
-    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "What rows depend on, if the model was trained with it"},
-    {OPTION_TEXT, 0, "labels", "FILE", AT(label_file), 0, 0,
-     "classes, a row for each of DATA, as for training; -1: none in particular"},
-    {OPTION_TEXT, 0, "label", "K", AT(label), 0, 0, "a class for all rows, as for sampling"},
-    {OPTION_TEXT, 0, "cond", "X,Y...", AT(cond), 0, 0,
-     "the condition of all rows, or a file with a row for each"},
+    ROW_CONDITION_OPTIONS(AT(label_file), AT(label), AT(cond)),
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     SOLVER_OPTIONS(AT(how), "auto: rk4, or dopri5 if --rtol or --atol is given (auto)", AS_TEXT(RK4_STEPS)),
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
@@ -91,13 +86,11 @@ static void choose_solver(solver_words *how) {
 
 static int check_options(encode_options *o) {
   const command *c = &encode_command;
-  if (o->files.n < 2) return args_wrong(c, "which rows? DATA is missing after the model");
-  if (o->files.n > 2) return args_wrong(c, "one model and one DATA; what is '%s' for?", o->files.word[2]);
+  int code = row_words_check(c, &o->files, o->label, o->label_file);
+  if (code >= 0) return code;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
-  if (o->label && o->label_file)
-    return args_wrong(c, "--label is for all rows, --labels for each: one of them");
   choose_solver(&o->how);
-  int code = solver_options_from(c, &o->how, &o->solver);
+  code = solver_options_from(c, &o->how, &o->solver);
   if (code >= 0) return code;
   o->format = rows_format(o->format, o->output);
   if (o->format != FORMAT_IS_NPY && o->format != FORMAT_IS_CSV)

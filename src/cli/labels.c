@@ -37,3 +37,9 @@ bool labels_read(drawing *d, const char *file) {
   table_free(&t);
   return ok;
 }
+
+int row_words_check(const command *c, const word_list *files, const char *label, const char *label_file) {
+  if (files->n < 2) return args_wrong(c, "which rows? DATA is missing after the model");
+  if (files->n > 2) return args_wrong(c, "one model and one DATA; what is '%s' for?", files->word[2]);
+  return label && label_file ? args_wrong(c, "--label is for all rows, --labels for each: one of them") : -1;
+}

@@ -24,12 +24,7 @@ static const option options[] = {
     {OPTION_TEXT, 'o', "output", "OUT", AT(output), 0, 0,
      ".npy or .csv for the log-density of every row; - is standard output; left out: the mean only"},
     {OPTION_CHOICE, 0, "format", "auto|npy|csv", AT(format), 0, 0, "what to write whatever OUT is called"},
-    {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "What rows depend on, if the model was trained with it"},
-    {OPTION_TEXT, 0, "labels", "FILE", AT(label_file), 0, 0,
-     "classes, a row for each of DATA, as for training; -1: none in particular"},
-    {OPTION_TEXT, 0, "label", "K", AT(label), 0, 0, "a class for all rows, as for sampling"},
-    {OPTION_TEXT, 0, "cond", "X,Y...", AT(cond), 0, 0,
-     "the condition of all rows, or a file with a row for each"},
+    ROW_CONDITION_OPTIONS(AT(label_file), AT(label), AT(cond)),
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     {OPTION_CHOICE, 0, "divergence", "exact|rademacher|gaussian", AT(divergence), 0, 0,
      "exact: as many products as columns; the others estimate it from probes, for many columns (exact)"},
@@ -70,13 +65,11 @@ const command logp_command = {
 
 static int check_options(logp_options *o) {
   const command *c = &logp_command;
-  if (o->files.n < 2) return args_wrong(c, "which rows? DATA is missing after the model");
-  if (o->files.n > 2) return args_wrong(c, "one model and one DATA; what is '%s' for?", o->files.word[2]);
-  if (o->label && o->label_file)
-    return args_wrong(c, "--label is for all rows, --labels for each: one of them");
+  int code = row_words_check(c, &o->files, o->label, o->label_file);
+  if (code >= 0) return code;
   if (o->probes && o->divergence == 0)
     return args_wrong(c, "--probes goes with --divergence rademacher or gaussian");
-  int code = solver_options_from(c, &o->how, &o->solver);
+  code = solver_options_from(c, &o->how, &o->solver);
   if (code >= 0 || !o->output) return code;
   o->format = rows_format(o->format, o->output);
   if (o->format != FORMAT_IS_NPY && o->format != FORMAT_IS_CSV)

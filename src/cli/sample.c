@@ -44,8 +44,9 @@ static const option options[] = {
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
     {OPTION_REAL, 0, "diffusion", "X", AT(diffusion), 1e-6, 1e3,
-     "noise on the way, X sqrt(sigma) dW, which changes rows but not their distribution; with euler or heun2 "
-     "(0: none; else heun2 with 100 steps)"},
+     "noise on the way, X sqrt(sigma) dW, which changes rows but not their distribution; with euler or "
+     "heun2, "
+     "and not for models trained with --coupling (0: none; else heun2 with 100 steps)"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},

@@ -93,9 +93,9 @@ static const option options[] = {
      "which row of the source becomes which of DATA, within a batch: independent (the default); ot, the "
      "exact "
      "assignment of least squared distance, for straight paths and few sampling steps; softer sinkhorn:0.05, "
-     "entropy's share of the mean cost; unbalanced:0.05:1, which lets rows far from all others go; bridge, "
-     "with "
-     "--path bridge"},
+     "entropy's share of the mean cost; unbalanced:0.05, which lets rows far from all others go, the more "
+     "the "
+     "smaller Y, a squared distance of normalised rows (the mean one); bridge, with --path bridge"},
     {OPTION_REAL, 0, "condition-weight", "X", AT(condition_weight), 0, 1e30,
      "what a pair of different conditions costs: a class, or times a squared distance of --cond (1e6, 100); "
      "0: "

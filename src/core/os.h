@@ -45,7 +45,8 @@ typedef struct fmi_os_thread {
   void (*run)(void *arg);
   void *arg;
 } fmi_os_thread;
-/* Runs `run(arg)` in a thread that leaves the process's signals to others. *thread must stay where it is until it is joined. false: there are too many. */
+/* Runs `run(arg)` in a thread that leaves the process's signals to others. *thread must stay where it is
+   until it is joined. false: there are too many. */
 bool fmi_os_thread_start(fmi_os_thread *thread, void (*run)(void *arg), void *arg);
 void fmi_os_thread_join(fmi_os_thread *thread);
 void fmi_os_yield(void); /* lets another thread have the processor */
@@ -72,4 +73,10 @@ fm_status fmi_os_write_begin(fmi_os_writer *writer, const char *file, fmi_error 
 fm_status fmi_os_write(fmi_os_writer *writer, const void *bytes, size_t n_bytes, fmi_error *err);
 fm_status fmi_os_write_commit(fmi_os_writer *writer, fmi_error *err); /* on failure the temporary is gone */
 void fmi_os_write_abort(fmi_os_writer *writer);
+
+/* What the systems' writers share (os_name.c). The first begins a writer for the file, whose name's first
+   `folder` bytes are its folder; the second names the temporary beside it by words that hardly come twice. */
+#define FMI_OS_TEMPORARY_NAME sizeof ".flowmatch-0123456789abcdef.tmp"
+fm_status fmi_os_name_writer(fmi_os_writer *writer, const char *file, size_t folder, fmi_error *err);
+void fmi_os_name_temporary(fmi_os_writer *writer, size_t folder, const uint64_t *words, size_t n);
 #endif

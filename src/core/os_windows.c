@@ -204,37 +204,20 @@ static size_t folder_length(const char *file) {
   return length;
 }
 
-/* 64 bits that differ between processes, writers and tries, from no global state. CREATE_NEW does the rest. */
-static uint64_t unlikely_number(const fmi_os_writer *writer, unsigned attempt) {
+/* By words that differ between processes, writers and tries, from no global state. CREATE_NEW does the rest. */
+static void name_temporary(fmi_os_writer *writer, size_t folder, unsigned attempt) {
   LARGE_INTEGER ticks;
   QueryPerformanceCounter(&ticks);
   uint64_t words[] = {(uint64_t)ticks.QuadPart, GetCurrentProcessId(), (uintptr_t)writer, attempt};
-  uint64_t z = 0;
-  for (size_t i = 0; i < FMI_COUNT(words); i++) { /* the finaliser of splitmix64, chained */
-    z += words[i] + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-  }
-  return z;
+  fmi_os_name_temporary(writer, folder, words, FMI_COUNT(words));
 }
 
 fm_status fmi_os_write_begin(fmi_os_writer *writer, const char *file, fmi_error *err) {
-  static const char pattern[] = ".flowmatch-0123456789abcdef.tmp";
-  writer->fd = -1;
-  writer->temporary[0] = '\0';
-  size_t length = strlen(file), folder = folder_length(file);
-  if (length == folder)
-    return fmi_fail(err, FM_E_INVALID, "file: expected the name of a file, found '%.300s'", file);
-  if (length + sizeof pattern > sizeof writer->file) /* so the temporary's path fits as well */
-    return fmi_fail(err, FM_E_INVALID, "file: expected a path of at most %zu bytes, found %zu",
-                    sizeof writer->file - sizeof pattern, length);
-  memcpy(writer->file, file, length + 1);
-  memcpy(writer->temporary, file, folder);
+  const size_t folder = folder_length(file);
+  FMI_TRY(fmi_os_name_writer(writer, file, folder, err));
   for (unsigned attempt = 0; writer->fd == -1; attempt++) {
     wide_name wide;
-    snprintf(writer->temporary + folder, sizeof pattern, ".flowmatch-%016llx.tmp",
-             (unsigned long long)unlikely_number(writer, attempt));
+    name_temporary(writer, folder, attempt);
     if (widen(writer->temporary, &wide))
       writer->fd =
           (intptr_t)CreateFileW(wide.text, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);

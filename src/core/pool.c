@@ -15,6 +15,7 @@ typedef struct burst {
   void (*task)(void *arg, size_t i);
   void *arg;
   fenv_t environment;
+  atomic_size_t done; /* by the host's executor */
 } burst;
 
 struct fmi_pool {
@@ -141,19 +142,23 @@ size_t fmi_pool_width(const fmi_pool *pool) { return pool->width; }
 
 /* A task on a thread of the host's, which may have other habits. */
 static void run_as_caller(void *arg, size_t i) {
-  const burst *b = arg;
+  burst *b = arg;
   fenv_t before;
   fegetenv(&before);
   fesetenv(&b->environment);
   b->task(b->arg, i);
+  atomic_fetch_add(&b->done, 1);
   fesetenv(&before);
 }
 
 static fm_status run_by_host(fmi_pool *pool, size_t n, burst *b, fmi_error *err) {
   int32_t answer = pool->run(pool->run_user, n, run_as_caller, b);
-  return answer == 0
-             ? FM_OK
-             : fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d", (int)answer);
+  if (answer != 0)
+    return fmi_fail(err, FM_E_CALLBACK, "ctx_options.run: the host's executor returned %d", (int)answer);
+  if (atomic_load(&b->done) < n)
+    return fmi_fail(err, FM_E_CALLBACK,
+                    "ctx_options.run: the host's executor returned 0 without running tasks");
+  return FM_OK;
 }
 
 static void run_by_threads(fmi_pool *pool, size_t n, const burst *b) {

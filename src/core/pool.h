@@ -13,7 +13,12 @@ void fmi_pool_destroy(fmi_pool *pool);
 size_t fmi_pool_width(const fmi_pool *pool); /* how many tasks can run at once */
 
 /* Calls task(arg, i) for i < n and returns when all are done. FM_E_FORKED in a forked child of a process
-   whose pool has threads; FM_E_CALLBACK if the host's executor failed. */
+   whose pool has threads; FM_E_CALLBACK if the host's executor failed or left out tasks. */
 fm_status fmi_pool_run(fmi_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg,
                        fmi_error *err);
+
+/* The wish to stop, set by fm_ctx_stop: true once, for the call that ends because of it. */
+static inline bool fmi_stop_heard(atomic_bool *stop) {
+  return atomic_load_explicit(stop, memory_order_relaxed) && atomic_exchange(stop, false);
+}
 #endif

@@ -16,7 +16,7 @@ extern const fmi_coupling_kind fmi_coupling_assignment;
 /* A problem, and in the handle where duals and partners go. */
 typedef struct problem {
   fm_coupling *c;
-  const fmi_kernels *kernels;
+  const fmi_batch_pair *batch;
   const double *cost; /* [n][n] */
   size_t n;
   double *sample; /* where the costs of half the problem go, and of half of that */
@@ -59,7 +59,8 @@ static void augment(const problem *p, size_t row) {
   memcpy(c->open, c->g, n * sizeof *c->open);
   for (size_t k = 0; k < n; k++) c->distance[k] = (double)INFINITY;
   for (;;) {
-    j = p->kernels->relax(c->distance, c->from, p->cost + i * n, c->open, shift, (int64_t)i, n, &least);
+    j = p->batch->kernels->relax(c->distance, c->from, p->cost + i * n, c->open, shift, (int64_t)i, n,
+                                 &least);
     if (c->row_of[j] == NOBODY) break;
     c->scanned[n_scanned] = (uint32_t)j;
     c->at[n_scanned++] = least;
@@ -79,19 +80,19 @@ static void augment(const problem *p, size_t row) {
   }
 }
 
-static void solve(const problem *p);
+static fm_status solve(const problem *p, fmi_error *err);
 
 /* Row or column i of the sample: one of each two, not always the first, which may be of another sort. */
 static size_t sampled(size_t i) { return 2 * i + ((uint32_t)i * 0x9e3779b9u >> 31); }
 
 /* f of all rows from those of half of them: g_j = min_i cost_ij - f_i over the sample's rows, f_i = min_j
    cost_ij - g_j. */
-static void start_from_sample(const problem *p) {
+static fm_status start_from_sample(const problem *p, fmi_error *err) {
   fm_coupling *c = p->c;
   const size_t n = p->n, m = n / 2;
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < m; j++) p->sample[i * m + j] = p->cost[sampled(i) * n + sampled(j)];
-  solve(&(problem){c, p->kernels, p->sample, m, p->sample + m * m});
+  FMI_TRY(solve(&(problem){c, p->batch, p->sample, m, p->sample + m * m}, err));
   for (size_t j = 0; j < n; j++) c->g[j] = (double)INFINITY;
   for (size_t i = 0; i < m; i++) {
     const double *cost = p->cost + sampled(i) * n, f = c->f[i];
@@ -107,18 +108,25 @@ static void start_from_sample(const problem *p) {
     for (size_t l = 1; l < 8; l++) least[0] = least[l] < least[0] ? least[l] : least[0];
     c->f[i] = least[0]; /* without the last columns of an odd n: any f is a start */
   }
+  return FM_OK;
 }
 
-static void solve(const problem *p) {
+/* row_of and column_of of the least total cost, and the duals f and g with f_i + g_j <= cost_ij, and = where row i
+   has column j. */
+static fm_status solve(const problem *p, fmi_error *err) {
   fm_coupling *c = p->c;
   memset(c->f, 0, p->n * sizeof *c->f);
   if (reduce_columns(p) < p->n / 4 && p->n >= LEAST_SAMPLED) {
-    start_from_sample(p);
+    FMI_TRY(start_from_sample(p, err));
     reduce_columns(p);
   }
-  for (size_t i = 0; i < p->n; i++)
-    if (c->column_of[i] == NOBODY) augment(p, i);
+  for (size_t i = 0; i < p->n; i++) {
+    if (c->column_of[i] != NOBODY) continue;
+    FMI_TRY(fmi_coupling_go_on(p->batch, err));
+    augment(p, i);
+  }
   for (size_t i = 0; i < p->n; i++) c->f[i] = p->cost[i * p->n + c->column_of[i]] - c->g[c->column_of[i]];
+  return FM_OK;
 }
 
 size_t fmi_coupling_sample_count(size_t n) {
@@ -127,15 +135,10 @@ size_t fmi_coupling_sample_count(size_t n) {
   return count;
 }
 
-void fmi_coupling_assign(fm_coupling *c, const fmi_kernels *kernels, size_t n) {
-  solve(&(problem){c, kernels, c->cost, n, c->sample});
-}
-
 static fm_status pair(fm_coupling *c, const fmi_batch_pair *batch, fmi_error *err) {
-  (void)err;
   const size_t n = batch->n;
   double sum = 0;
-  fmi_coupling_assign(c, batch->kernels, n);
+  FMI_TRY(solve(&(problem){c, batch, c->cost, n, c->sample}, err));
   for (size_t j = 0; j < n; j++) {
     c->x0_index[j] = c->row_of[j];
     c->x1_index[j] = j;

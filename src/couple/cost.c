@@ -69,8 +69,8 @@ static fm_status check(const fm_coupling *c, size_t n, fmi_error *err) {
   for (size_t i = 0; i < n * n; i++)
     if (!(fabs(c->cost[i]) <= DBL_MAX / 1e10)) /* sums of paths stay finite */
       return fmi_fail(err, FM_E_NONFINITE,
-                      "cost: expected numbers below 1e298, found %g of x0 row %zu and x1 row %zu", c->cost[i],
-                      i / n, i % n);
+                      "cost: expected numbers within 1e298, found %g of x0 row %zu and x1 row %zu",
+                      c->cost[i], i / n, i % n);
   return FM_OK;
 }
 

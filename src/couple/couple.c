@@ -151,6 +151,10 @@ fm_coupling *fmi_coupling_new(fmi_memory *memory, size_t n, size_t dim, size_t n
   return c;
 }
 
+fm_status fmi_coupling_go_on(const fmi_batch_pair *batch, fmi_error *err) {
+  return fmi_stop_heard(batch->stop) ? fmi_fail(err, FM_STOPPED, "stopped while rows were paired") : FM_OK;
+}
+
 fm_status fmi_coupling_pair(fm_coupling *c, const fmi_batch_pair *batch, fmi_error *err) {
   c->n = 0;
   c->stats = (fm_coupling_stats){.struct_size = sizeof c->stats, .mass = 1};

@@ -10,6 +10,7 @@
 typedef struct fmi_batch_pair {
   const fmi_kernels *kernels;
   fmi_pool *pool;
+  atomic_bool *stop;
   size_t n;
   const double *x0, *x1; /* [n][dim] */
   const int32_t *labels; /* [n][n_class_columns], or NULL: none */
@@ -67,9 +68,8 @@ void fmi_coupling_plan(const fm_coupling *coupling, double *plan);
 
 /* Fills coupling->cost and scale. */
 fm_status fmi_coupling_costs(fm_coupling *coupling, const fmi_batch_pair *batch, fmi_error *err);
-/* The assignment of least total cost, by coupling->cost: row_of and column_of, and the duals f and g with
-   f_i + g_j <= cost_ij, and = where row i has column j. */
-void fmi_coupling_assign(fm_coupling *coupling, const fmi_kernels *kernels, size_t n);
+/* FM_STOPPED for the call that is to end. */
+fm_status fmi_coupling_go_on(const fmi_batch_pair *batch, fmi_error *err);
 size_t fmi_coupling_sample_count(size_t n);
 /* The entropic plan and its pairs. relaxation INFINITY: balanced. */
 fm_status fmi_coupling_entropic(fm_coupling *coupling, const fmi_batch_pair *batch, double regularisation,

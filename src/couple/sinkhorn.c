@@ -134,16 +134,19 @@ static void absorb(const plan *p) {
   }
 }
 
-static bool converge(const plan *p) {
+/* FM_E_STEPS: not within the tolerance yet. */
+static fm_status converge(const plan *p, const fmi_batch_pair *batch, fmi_error *err) {
   fm_coupling *c = p->c;
   memset(c->g, 0, p->n * sizeof *c->g);
   log_iteration(p);
+  c->stats.iterations = 1;
   for (uint64_t k = 1; k < c->options.max_iterations; k++) {
     double error;
+    FMI_TRY(fmi_coupling_go_on(batch, err));
     c->stats.iterations = k + 1;
     const bool ok = iterate_u(p, &error);
     c->stats.error = error;
-    if (error <= c->options.tolerance) return true;
+    if (error <= c->options.tolerance) return FM_OK;
     if (ok && iterate_v(p)) continue;
     absorb(p);
     log_iteration(p);
@@ -151,7 +154,10 @@ static bool converge(const plan *p) {
   double error;
   iterate_u(p, &error);
   c->stats.error = error;
-  return error <= c->options.tolerance;
+  if (error <= c->options.tolerance) return FM_OK;
+  return fmi_fail(err, FM_E_STEPS,
+                  "after %u iterations the plan's error is %g, not below the tolerance of %g",
+                  (unsigned)c->options.max_iterations, error, c->options.tolerance);
 }
 
 /* ---- pairs ----------------------------------------------------------------------------------------- */
@@ -222,14 +228,17 @@ fm_status fmi_coupling_entropic(fm_coupling *c, const fmi_batch_pair *batch, dou
     return fmi_fail(err, FM_E_INVALID,
                     "regularisation: expected at least 1e-12 of the costs, which go from %g to %g, found %g",
                     least, most, regularisation);
-  const bool converged = converge(&p);
+  const fm_status status = converge(&p, batch, err);
+  if (status != FM_OK && status != FM_E_STEPS) return status;
   measure(&p);
+  if (!(c->stats.mass > 0 && c->stats.mass < (double)INFINITY))
+    return fmi_fail(
+        err, FM_E_NONFINITE,
+        "relaxation: expected one nearer to the costs, which go from %g to %g: a plan of %g has mass %g",
+        least, most, relaxation, c->stats.mass);
   draw_pairs(&p, batch);
   absorb(&p);
-  if (converged) return FM_OK;
-  return fmi_fail(err, FM_E_STEPS,
-                  "after %u iterations the plan's error is %g, not below the tolerance of %g",
-                  (unsigned)c->options.max_iterations, c->stats.error, c->options.tolerance);
+  return status;
 }
 
 static fm_status pair(fm_coupling *c, const fmi_batch_pair *batch, fmi_error *err) {

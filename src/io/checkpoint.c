@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#define COUNTERS 6u /* step, n_rows, data_row, best_step, plateau.n_poor, pending.n */
+#define COUNTERS 7u /* step, n_rows, data_row, best_step, plateau.n_poor, pending.n, paired */
 #define NUMBERS 6u  /* mean_loss, best_loss, held_out_loss, plateau.factor, pending.weight, pending.loss */
 
 /* What is as by default is left out, as checkpoints before these options have it. */
@@ -106,9 +106,10 @@ static void list(state *s, const fm_trainer *t, bool best, bool pending) {
 
 fm_status fmi_checkpoint_write(fmi_memory *memory, const fm_trainer *t, const char *file, fmi_error *err) {
   fmi_spec spec = {.n = 0};
-  state s = {.counters = {t->step, t->n_rows, t->data_row, t->best_step, t->plateau.n_poor, t->pending.n},
-             .numbers = {t->mean_loss, t->best_loss, t->held_out_loss, t->plateau.factor, t->pending.weight,
-                         t->pending.loss}};
+  state s = {
+      .counters = {t->step, t->n_rows, t->data_row, t->best_step, t->plateau.n_poor, t->pending.n, t->paired},
+      .numbers = {t->mean_loss, t->best_loss, t->held_out_loss, t->plateau.factor, t->pending.weight,
+                  t->pending.loss}};
   describe(&spec, t);
   list(&s, t, t->best_step > 0, t->pending.n > 0);
   return fmi_safetensors_write(memory, file, spec.pairs, spec.n, s.tensors, s.n, err);
@@ -206,6 +207,7 @@ static fm_status read_into(const fmi_runtime *rt, fm_trainer *t, const fmi_safet
   t->n_rows = s.counters[1];
   t->data_row = s.counters[2];
   t->best_step = !best ? 0 : s.counters[3] < t->step ? s.counters[3] : t->step;
+  t->paired = t->paired || s.counters[6] != 0;
   t->mean_loss = s.numbers[0];
   t->best_loss = s.numbers[1];
   t->held_out_loss = s.numbers[2];

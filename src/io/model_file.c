@@ -82,6 +82,7 @@ fm_status fmi_model_write(fmi_memory *memory, const fm_model *m, const char *fil
   fmi_spec spec = {.n = 0};
   fmi_spec_flow(&spec, "model", m->net, m->path, m->prior);
   fmi_spec_u64(&spec, "train.steps", m->train_steps);
+  if (m->paired) fmi_spec_u64(&spec, "train.paired", 1);
   size_t most = 2 * m->net->n_tensors + 8;
   output out = {0};
   char *keys = NULL;
@@ -228,7 +229,11 @@ static fm_status read_parts(input *in) {
 }
 
 static fm_status read_weights(const input *in, fm_model *m) {
+  uint64_t paired = 0; /* left out where it is not */
   FMI_TRY(fmi_spec_get_u64(in->st, "train.steps", UINT64_MAX, &m->train_steps, in->err));
+  if (fmi_safetensors_pair(in->st, "train.paired") != NULL)
+    FMI_TRY(fmi_spec_get_u64(in->st, "train.paired", 1, &paired, in->err));
+  m->paired = paired != 0;
   FMI_TRY(read_block(in, "weights", m->params));
   FMI_TRY(read_block(in, "ema", m->ema));
   for (size_t i = 0; i < in->st->n_pairs; i++) {

@@ -86,6 +86,7 @@ struct fm_model {
   real *params, *ema;
   real *packed; /* ema, packed for sampling */
   uint64_t train_steps;
+  bool paired; /* x0 and x1 of its training depend on each other */
   fmi_note *notes;
   size_t n_notes;
   void *store; /* the snapshot store this model is a block of, or NULL */

@@ -13,10 +13,7 @@ typedef struct fmi_runtime {
   atomic_bool *stop; /* set by fm_ctx_stop, cleared by the call that ends because of it */
 } fmi_runtime;
 
-/* True once after fm_ctx_stop. */
-static inline bool fmi_runtime_stopped(const fmi_runtime *rt) {
-  return atomic_load_explicit(rt->stop, memory_order_relaxed) && atomic_exchange(rt->stop, false);
-}
+static inline bool fmi_runtime_stopped(const fmi_runtime *rt) { return fmi_stop_heard(rt->stop); }
 
 /* ---- a loop over independent items, shared by workers that have a slot of workspace each ---------- */
 

@@ -53,8 +53,10 @@ static fm_status solve(fmi_tile *w, const fmi_solve_config *config, fm_row_stats
                                .rows = rows,
                                .stats = &w->slot->stats,
                                .err = err};
-  FMI_TRY(start(w, err));
-  return fmi_solve_job_run(&solve);
+  const fm_status begun = start(w, err);
+  if (begun == FM_OK) return fmi_solve_job_run(&solve);
+  for (size_t i = 0; i < w->n; i++) rows[i].status = begun; /* nobody has a state to be written */
+  return begun;
 }
 
 /* The log-densities at the rows' source ends, with the units' share: out [n]. */
@@ -72,7 +74,10 @@ static fm_status find_source(const fmi_tile *w, double *out, fmi_error *err) {
     fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
     x = w->slot->shown;
   }
-  FMI_TRY(fmi_prior_log_density(m->prior, x, w->n, dim, out, err));
+  /* What is no number is its own row's failure alone, and found when the row is written. */
+  fmi_error failure = {.status = FM_OK};
+  const fm_status status = fmi_prior_log_density(m->prior, x, w->n, dim, out, &failure);
+  if (status != FM_OK && status != FM_E_NONFINITE) return fmi_fail(err, status, "%s", failure.text);
   for (size_t i = 0; i < w->n; i++) out[i] -= units;
   return FM_OK;
 }
@@ -110,14 +115,15 @@ static fm_status write_row(const fmi_tile *w, size_t i, fmi_error *err) {
   const fm_sampler *s = job->flow.sampler;
   const size_t dim = s->model->net->dim, row = w->first + i;
   const double found = w->slot->found[i];
+  double *x = w->slot->shown;
+  if (!(found < INFINITY)) return fmi_fail(err, FM_E_NONFINITE, "row %zu: its log-density is %g", row, found);
   if (job->flow.draw) {
-    double *x = job->flow.out_f64 + row * dim;
     fmi_denormalise(s->model->normaliser, w->slot->state + i * (dim + s->n_logs), 1, x);
     for (size_t j = 0; j < dim; j++)
       if (!isfinite(x[j]))
         return fmi_fail(err, FM_E_NONFINITE, "row %zu, column %zu: %g is not a finite double", row, j, x[j]);
+    memcpy(job->flow.out_f64 + row * dim, x, dim * sizeof *x);
   }
-  if (!(found < INFINITY)) return fmi_fail(err, FM_E_NONFINITE, "row %zu: its log-density is %g", row, found);
   job->log_density[row] = found;
   if (job->error) job->error[row] = w->slot->found[FMI_TILE + i];
   return FM_OK;
@@ -165,7 +171,9 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   for (size_t i = 0; i < w.n; i++) w.slot->rows[i] = (fm_row_stats){.t = job->flow.t0};
   /* The check goes first: the state that is written is the other's. A row that fails in it is coarse. */
   for (size_t i = 0; i < FMI_TILE; i++) found[i] = halved[i] = NAN;
+  const uint64_t failed = w.slot->stats.failed;
   if (checked) status = find(&w, &s->check_config, w.slot->rows, halved, error, err);
+  w.slot->stats.failed = failed; /* rows that only the check lost are there */
   if (!fmi_transport_goes_on(status)) goto end;
   for (size_t i = 0; checked && i < w.n; i++)
     if (w.slot->rows[i].status != FM_OK) halved[i] = NAN;

@@ -33,7 +33,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
   s->raw_packed = s->options.raw_weights ? raw : NULL;
   double *grid = fmi_arena_take(a, s->config.own_grid ? (size_t)s->config.grid.n_steps + 1 : 0, sizeof *grid);
   if (a->base != NULL && s->config.own_grid) fmi_grid_keep_in(&s->config.grid, grid);
-  const size_t n_check = s->n_logs > 0 ? (size_t)s->config.grid.n_steps / 2 + 2 : 0;
+  const size_t n_check = s->n_logs > 0 ? fmi_max((size_t)s->config.grid.n_steps / 2 + 2, 3) : 0;
   double *check = fmi_arena_take(a, n_check, sizeof *check);
   if (a->base != NULL && n_check > 0) s->check_config.grid.own = check;
   s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);

@@ -12,6 +12,11 @@ fm_status fmi_sde_check(const fm_model *model, fmi_error *err) {
   if (model->prior->kind->kind != FM_PRIOR_GAUSSIAN)
     return fmi_fail(err, FM_E_UNSUPPORTED, "model: diffusion needs the standard Gaussian prior, found %s",
                     model->prior->kind->name);
+  if (model->paired)
+    return fmi_fail(
+        err, FM_E_UNSUPPORTED,
+        "model: diffusion needs one trained on independent pairs; with a coupling or x0 of the data the "
+        "noise in x_t is not Gaussian for a given x1, and its score is not known");
   FMI_TRY(fmi_path_at(model->path, 0.5, &c, err));
   if (c.gamma != 0 || c.d_gamma != 0)
     return fmi_fail(err, FM_E_UNSUPPORTED,

@@ -31,7 +31,8 @@ fm_status fmi_pairing_new(const fmi_runtime *rt, fm_trainer *t, fmi_error *err) 
   fm_coupling *coupling = fmi_coupling_new(rt->memory, batch, net->dim, net->n_class_columns, net->cond_dim,
                                            &c, false, "trainer_options.coupling_", err);
   if (coupling == NULL) return err->status;
-  if (coupling->kind->costs)
+  t->paired = coupling->kind->costs;
+  if (t->paired)
     t->pairing.coupling = coupling;
   else
     fmi_release(coupling); /* it was about the options */
@@ -85,6 +86,7 @@ fm_status fmi_pairing_form(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
   FMI_TRY(fmi_loop_run(rt, &loop, err));
   const fmi_batch_pair batch = {.kernels = s->kernels,
                                 .pool = rt->pool,
+                                .stop = rt->stop,
                                 .n = s->n,
                                 .x0 = p->x0,
                                 .x1 = p->x1,

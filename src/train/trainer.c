@@ -298,18 +298,20 @@ fm_status fmi_trainer_step(const fmi_runtime *rt, fm_trainer *t, size_t n, bool 
   else
     FMI_TRY(update(rt, t, weight, sum, err));
   t->n_rows += n;
+  t->paired = t->paired || pairs;
   if (loss) *loss = t->options.accumulate == 1 ? t->last_loss : weight > 0 ? sum / weight : 0;
   return FM_OK;
 }
 
 /* ---- models ---------------------------------------------------------------------------------------- */
 
-static void fill_model(const fmi_runtime *rt, fm_model *m, const real *params, const real *ema,
-                       uint64_t step) {
+static void fill_model(const fmi_runtime *rt, const fm_trainer *t, fm_model *m, const real *params,
+                       const real *ema, uint64_t step) {
   size_t bytes = m->net->n_params * sizeof(real);
   memcpy(m->params, params, bytes);
   memcpy(m->ema, ema, bytes);
   m->train_steps = step;
+  m->paired = t->paired;
   fmi_model_pack(m, rt->kernels);
 }
 
@@ -324,18 +326,18 @@ void fmi_trainer_publish(const fmi_runtime *rt, fm_trainer *t) {
     t->skipped++;
     return;
   }
-  fill_model(rt, block, t->params, t->ema, t->step);
+  fill_model(rt, t, block, t->params, t->ema, t->step);
   fmi_store_publish(t->store, block);
 }
 
 fm_model *fmi_trainer_model(const fmi_runtime *rt, const fm_trainer *t, fmi_error *err) {
   fm_model *m = fmi_model_new(rt->memory, &t->parts, err);
-  if (m != NULL) fill_model(rt, m, t->params, t->ema, t->step);
+  if (m != NULL) fill_model(rt, t, m, t->params, t->ema, t->step);
   return m;
 }
 
 fm_model *fmi_trainer_best(const fmi_runtime *rt, const fm_trainer *t, fmi_error *err) {
   fm_model *m = fmi_model_new(rt->memory, &t->parts, err);
-  if (m != NULL) fill_model(rt, m, t->best, t->best + t->parts.net->n_params, t->best_step);
+  if (m != NULL) fill_model(rt, t, m, t->best, t->best + t->parts.net->n_params, t->best_step);
   return m;
 }

@@ -52,6 +52,7 @@ struct fm_trainer {
   size_t n_slots;
   /* counters: with params, ema and state, what a checkpoint holds */
   uint64_t step, n_rows, data_row;
+  bool paired;      /* some rows came with their x0, or there is a coupling */
   double mean_loss; /* bias-corrected by step */
   fmi_pending pending;
   fmi_pairing pairing;

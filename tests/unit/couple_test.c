@@ -333,6 +333,36 @@ START_TEST(degenerate_rows) {
 }
 END_TEST
 
+/* A wish to stop that comes while rows are paired is heard there, and used up. */
+typedef struct stopper {
+  fm_ctx *ctx;
+  bool stops;
+} stopper;
+static int32_t stopping_cost(void *user, const fm_cost_request *r) {
+  const stopper *s = user;
+  if (s->stops) fm_ctx_stop(s->ctx);
+  return distance_cost(NULL, r);
+}
+START_TEST(a_pairing_can_be_stopped) {
+  enum { N = 60 };
+  fm_ctx *ctx = new_ctx(1);
+  double *x0 = normals(2 * N, 1), *x1 = normals(2 * N, 2);
+  for (uint32_t kind = FM_COUPLING_OT; kind <= FM_COUPLING_BRIDGE; kind++) {
+    stopper s = {ctx, true};
+    coupled *c = couple(ctx, (fm_coupling_options){.kind = kind, .cost = stopping_cost, .cost_user = &s}, x0,
+                        x1, N, 2, 0);
+    FAILS(FM_STOPPED, "paired", c->status);
+    s.stops = false;
+    const fm_status status =
+        fm_coupling_pair_f64(ctx, c->coupling, x0, x1, NULL, NULL, N, 0, 0, NULL, NULL, NULL);
+    ck_assert(status == FM_OK || (status == FM_E_STEPS && kind >= FM_COUPLING_SINKHORN));
+    free_coupled(c);
+  }
+  free(x0), free(x1);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* A handle serves fewer rows than it was made for, and floats. */
 START_TEST(fewer_rows) {
   enum { N = 50 };
@@ -368,6 +398,7 @@ int main(void) {
                                 condition_vectors_are_kept_apart,
                                 threads_do_not_matter,
                                 degenerate_rows,
+                                a_pairing_can_be_stopped,
                                 fewer_rows};
   return run_tests("couple", tests, FMI_COUNT(tests));
 }

@@ -207,6 +207,79 @@ static int32_t own_density(void *user, const fm_log_density_request *r) {
   return 0;
 }
 
+/* own_density, but no number for the third row; a draw of the third row of none. */
+static int32_t density_but_one(void *user, const fm_log_density_request *r) {
+  (void)user;
+  own_density(NULL, r);
+  if (r->n > 2) r->log_density[2] = NAN;
+  return 0;
+}
+static int32_t draw_but_one(void *user, const fm_prior_request *r) {
+  draw_twos(user, r);
+  for (uint64_t i = 0; i < r->n; i++)
+    if (r->first_row + i == 2) r->x0[i * r->dim] = NAN;
+  return 0;
+}
+
+/* What a source can't say of one row is that row's failure: the others have what they have without it. */
+START_TEST(a_source_may_fail_for_a_row) {
+  static const uint32_t methods[] = {FM_SOLVER_DOPRI5, FM_SOLVER_RK4};
+  static const double x[6] = {1, 2, .5, -1, 3, 0};
+  fm_ctx *ctx = new_ctx(1);
+  fm_prior *whole, *density, *drawn;
+  OK(fm_prior_create_callback_density(ctx, draw_twos, own_density, NULL, &whole));
+  OK(fm_prior_create_callback_density(ctx, draw_twos, density_but_one, NULL, &density));
+  OK(fm_prior_create_callback_density(ctx, draw_but_one, own_density, NULL, &drawn));
+  fm_model *good = own_model(ctx, 2, linear_forward, linear_vjp, whole, NULL),
+           *bad = own_model(ctx, 2, linear_forward, linear_vjp, density, NULL),
+           *worse = own_model(ctx, 2, linear_forward, linear_vjp, drawn, NULL);
+  for (size_t m = 0; m < FMI_COUNT(methods); m++) {
+    const fm_solver_options so = {.method = methods[m], .n_steps = 40};
+    double want[3], found[3] = {-7, -7, -7}, out[6], other[6] = {-9, -9, -9, -9, -9, -9};
+    fm_row_stats rows[3];
+    fm_solve_stats stats;
+    fm_sampler *s = new_sampler(ctx, good, so, exact), *t = new_sampler(ctx, bad, so, exact);
+    fm_solve_stats_init(&stats);
+    OK(fm_sampler_log_density(ctx, s, 0, NULL, NULL, 3, x, want, NULL, NULL, NULL));
+    FAILS(FM_E_NONFINITE, "row 2",
+          fm_sampler_log_density(ctx, t, 0, NULL, NULL, 3, x, found, NULL, &stats, rows));
+    SAME(found, want, 2);
+    ck_assert(found[2] == -7 && rows[0].status == FM_OK && rows[1].status == FM_OK);
+    ck_assert(rows[2].status == FM_E_NONFINITE && stats.failed == 0); /* it arrived */
+    OK(fm_sampler_draw_log_density(ctx, s, 1, 0, NULL, NULL, 3, out, want, NULL, NULL, NULL));
+    found[0] = found[1] = -7;
+    FAILS(FM_E_NONFINITE, "row 2",
+          fm_sampler_draw_log_density(ctx, t, 1, 0, NULL, NULL, 3, other, found, NULL, NULL, rows));
+    SAME(found, want, 2);
+    SAME(other, out, 4);
+    ck_assert(found[2] == -7 && other[4] == -9 && other[5] == -9);
+    fm_sampler_destroy(t);
+    /* Without its draws a tile has nothing: what was there stays. */
+    t = new_sampler(ctx, worse, so, exact);
+    OK(fm_sampler_draw_log_density(ctx, t, 1, 5, NULL, NULL, 3, out, want, NULL, NULL, NULL));
+    for (int i = 0; i < 6; i++) other[i] = -9;
+    for (int i = 0; i < 3; i++) found[i] = -7;
+    FAILS(FM_E_NONFINITE, "row 2",
+          fm_sampler_draw_log_density(ctx, t, 1, 0, NULL, NULL, 3, other, found, NULL, NULL, rows));
+    for (int i = 0; i < 6; i++) ck_assert(other[i] == -9 && found[i / 2] == -7);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(rows[i].status, FM_E_NONFINITE);
+    fm_sampler_destroy(t), fm_sampler_destroy(s);
+  }
+  /* A row that goes nowhere is counted once, though fixed steps are checked with half as many. */
+  fm_solve_stats stats;
+  double found[2];
+  const double far[4] = {1, 1, 1e308, 1e308};
+  fm_sampler *s = new_sampler(ctx, good, (fm_solver_options){.method = FM_SOLVER_RK4, .n_steps = 4}, exact);
+  fm_solve_stats_init(&stats);
+  FAILS(FM_E_NONFINITE, "row 1",
+        fm_sampler_log_density(ctx, s, 0, NULL, NULL, 2, far, found, NULL, &stats, NULL));
+  ck_assert_uint_eq(stats.failed, 1);
+  fm_sampler_destroy(s);
+  fm_model_destroy(good), fm_model_destroy(bad), fm_model_destroy(worse);
+  fm_prior_destroy(whole), fm_prior_destroy(density), fm_prior_destroy(drawn), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* In units log p = log p0(x0) - tr A, and - sum log scale where p0 is of normalised columns. */
 START_TEST(sources_and_units_count) {
   static const double x[2] = {3, 14}, shift[2] = {1, 10}, scale[2] = {2, 2}, mean[2] = {1, 1},
@@ -485,6 +558,7 @@ int main(void) {
   tcase_add_test(tests, too_few_steps_are_said_to_be);
   tcase_add_test(tests, a_linear_flow_has_its_trace);
   tcase_add_loop_test(tests, probes_have_their_mean_and_variance, 0, FMI_COUNT(estimates));
+  tcase_add_test(tests, a_source_may_fail_for_a_row);
   tcase_add_test(tests, sources_and_units_count);
 #endif
   tcase_add_loop_test(tests, densities_are_the_determinant_of_the_map, 0, FMI_COUNT(paths));

@@ -223,6 +223,12 @@ START_TEST(an_executor_may_fail) {
   e.forgets = true;
   FAILS(FM_E_CALLBACK, "without", step_on(&k, &p, NULL, 0, 60, NULL));
   ck_assert_uint_eq(fm_trainer_steps(k.trainer), 0);
+  fm_coupling *coupling = NULL;
+  OK(fm_coupling_create(ctx, 2, 2, 0, 0, NULL, &coupling));
+  const float four[4] = {0, 1, 2, 3};
+  FAILS(FM_E_CALLBACK, "without",
+        fm_coupling_pair(ctx, coupling, four, four, NULL, NULL, 2, 0, 0, NULL, NULL, NULL));
+  fm_coupling_destroy(coupling);
   e.forgets = false;
   OK(step_on(&k, &p, NULL, 0, 60, NULL));
   ck_assert_int_eq(step_on(&same, &p, NULL, 0, 60, NULL), FM_OK);

@@ -286,6 +286,31 @@ START_TEST(too_little_entropy) {
 }
 END_TEST
 
+/* Relaxed by so little that nothing is left, or more than there is: no pairs are made up. */
+START_TEST(plans_without_mass) {
+  enum { N = 8, DIM = 1568 };
+  fm_ctx *ctx = new_ctx(1);
+  double *x0 = normals(N * DIM, 1), *x1 = normals(N * DIM, 2), costs[N * N];
+  const fm_coupling_options none = {.kind = FM_COUPLING_UNBALANCED, .relaxation = 1, .regularisation = .1};
+  coupled *c = couple(ctx, none, x0, x1, N, DIM, 0);
+  FAILS(FM_E_NONFINITE, "relaxation", c->status);
+  FAILS(FM_E_INVALID, "coupling:", fm_coupling_plan(ctx, c->coupling, &(double){0}));
+  free_coupled(c);
+  for (size_t i = 0; i < N * N; i++) costs[i] = -5000 + (double)(i % 7);
+  const fm_coupling_options too_much = {
+      .kind = FM_COUPLING_UNBALANCED, .relaxation = 1, .cost = table_cost, .cost_user = costs};
+  c = couple(ctx, too_much, x0, x1, N, 1, 0);
+  FAILS(FM_E_NONFINITE, "mass inf", c->status);
+  free_coupled(c);
+  /* One iteration is one. */
+  c = couple(ctx, (fm_coupling_options){.kind = FM_COUPLING_SINKHORN, .max_iterations = 1}, x0, x1, N, 1, 0);
+  FAILS(FM_E_STEPS, "after 1 ", c->status);
+  ck_assert_uint_eq(c->stats.iterations, 1);
+  free_coupled(c), free(x0), free(x1);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {four_rows,
                                 little_entropy,
@@ -296,6 +321,7 @@ int main(void) {
                                 share_of_rows_kept,
                                 bridges_between_gaussians,
                                 classes_are_kept_apart,
-                                too_little_entropy};
+                                too_little_entropy,
+                                plans_without_mass};
   return run_tests("sinkhorn", tests, FMI_COUNT(tests));
 }

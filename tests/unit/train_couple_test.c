@@ -232,6 +232,54 @@ START_TEST(failures) {
 }
 END_TEST
 
+/* ---- what needs independent pairs ------------------------------------------------------------------------ */
+
+static fm_status try_diffusion(fm_ctx *ctx, const fm_model *model) {
+  const fm_sampler_options o = {.struct_size = sizeof o, .diffusion = FM_DIFFUSION_SIGMA};
+  fm_sampler *sampler = NULL;
+  const fm_status status = fm_sampler_create(ctx, model, NULL, &o, &sampler);
+  fm_sampler_destroy(sampler);
+  return status;
+}
+
+/* For a given x1 the noise of a coupled batch is not Gaussian, nor that of the caller's pairs: their models say
+   so, also from a snapshot, a file, a copy with a note and a trainer that was loaded. */
+START_TEST(noise_of_pairs_has_no_score) {
+  fm_ctx *ctx = new_ctx(1);
+  problem p;
+  char file[256], state[256];
+  fill_problem(&p);
+  temporary_name(file, sizeof file, "paired"), temporary_name(state, sizeof state, "paired_state");
+  enum { INDEPENDENT, COUPLED, PAIRS };
+  for (int how = INDEPENDENT; how <= PAIRS; how++) {
+    const fm_trainer_options o = {.coupling = how == COUPLED ? FM_COUPLING_OT : 0};
+    kit k = new_kit(ctx, &p, (fm_net_options){0}, o), later = new_kit(ctx, &p, (fm_net_options){0}, o);
+    fm_model *models[5] = {NULL};
+    OK(fm_trainer_step(ctx, k.trainer, p.x1[0], how == PAIRS ? p.x1[0] : NULL, p.labels, p.cond[0], NULL,
+                       BATCH, NULL));
+    OK(fm_trainer_publish(ctx, k.trainer));
+    OK(fm_trainer_model(ctx, k.trainer, &models[0]));
+    OK(fm_trainer_latest(ctx, k.trainer, &models[1]));
+    OK(fm_model_with_note(ctx, models[0], "a", "b", &models[2]));
+    OK(fm_model_save(ctx, models[0], file));
+    OK(fm_model_load(ctx, file, &models[3]));
+    OK(fm_trainer_save(ctx, k.trainer, state));
+    OK(fm_trainer_load(ctx, later.trainer, state));
+    OK(fm_trainer_model(ctx, later.trainer, &models[4]));
+    for (size_t i = 0; i < FMI_COUNT(models); i++) {
+      if (how == INDEPENDENT)
+        OK(try_diffusion(ctx, models[i]));
+      else
+        FAILS(FM_E_UNSUPPORTED, "independent pairs", try_diffusion(ctx, models[i]));
+      fm_model_destroy(models[i]);
+    }
+    free_kit(&k), free_kit(&later);
+  }
+  remove(file), remove(state);
+  fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- straight paths ------------------------------------------------------------------------------------- */
 
 typedef struct path_sums {
@@ -307,6 +355,7 @@ int main(void) {
                                 a_resumed_run_is_the_same,
                                 evaluations_pair_too,
                                 failures,
+                                noise_of_pairs_has_no_score,
                                 paths_are_straighter};
   return run_tests("train_couple", tests, FMI_COUNT(tests));
 }
