@@ -12,19 +12,8 @@ shift
 cd "$(dirname "$0")/../.." || exit 1
 unset MAKEFLAGS MAKELEVEL CFLAGS LDFLAGS BLAS
 jobs=${JOBS:-2}
-passed=0
-failed=0
 log=$work/log
-
-check() {
-  what=$1
-  shift
-  if "$@" >"$log" 2>&1; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAILED: $machine: $what"
-    tail -n 60 "$log" | sed 's/^/  | /'
-  fi
-}
+. tests/counting.sh
 
 # No struct of the headers has padding, where pointers have 4 bytes either.
 no_padding() {
@@ -46,6 +35,7 @@ tests() {
 }
 
 for machine in "$@"; do
+  where="$machine: "
   case $machine in
   aarch64-*) debian=arm64 qemu=qemu-aarch64 ;;
   arm-*) debian=armhf qemu=qemu-arm ;;

@@ -10,20 +10,11 @@ mkdir -p "$1" && work=$(cd "$1" && pwd) || exit 1
 cd "$(dirname "$0")/../.." || exit 1
 unset MAKEFLAGS MAKELEVEL CFLAGS LDFLAGS CPPFLAGS
 cc=${MUSL_CC:-musl-gcc}
-passed=0
-failed=0
 log=$work/log
 out=$work/build
+. tests/counting.sh
+where="musl: "
 
-check() {
-  what=$1
-  shift
-  if "$@" >"$log" 2>&1; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAILED: musl: $what"
-    tail -n 60 "$log" | sed 's/^/  | /'
-  fi
-}
 # refuses TEXT COMMAND...: it fails and says TEXT.
 refuses() {
   text=$1

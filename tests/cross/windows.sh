@@ -11,20 +11,11 @@ cd "$(dirname "$0")/../.." || exit 1
 unset MAKEFLAGS MAKELEVEL CFLAGS LDFLAGS CPPFLAGS
 machine=x86_64-w64-mingw32
 cc=$machine-gcc
-passed=0
-failed=0
 log=$work/log
 out=$work/build
+. tests/counting.sh
+where="Windows: "
 
-check() {
-  what=$1
-  shift
-  if "$@" >"$log" 2>&1; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAILED: Windows: $what"
-    tail -n 60 "$log" | sed 's/^/  | /'
-  fi
-}
 build() {
   make --no-print-directory -s V=1 -j"${JOBS:-2}" WERROR=1 BUILD="$out" CC="$cc" AR=$machine-ar \
     CPPFLAGS="-isystem $work/headers" BLAS=none "$@"

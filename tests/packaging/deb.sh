@@ -10,19 +10,9 @@ cd "$(dirname "$0")/../.." || exit 1
 make=${MAKE:-make}
 unset MAKE MAKEFLAGS MAKELEVEL DESTDIR PREFIX LIBDIR # debhelper has a MAKE of its own
 built=$(mkdir -p "${BUILD:-build}" && cd "${BUILD:-build}" && pwd)/deb
-passed=0
-failed=0
 log=${built%/deb}/deb.log
-
-check() {
-  what=$1
-  shift
-  if "$@" >"$log" 2>&1; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-    tail -n 60 "$log" | sed 's/^/  | /'
-  fi
-}
+. tests/counting.sh
+where=
 
 if ! command -v dpkg-buildpackage >/dev/null 2>&1 || ! command -v dh >/dev/null 2>&1; then
   echo "SKIPPED: the Debian packages, because dpkg-dev and debhelper are not installed"

@@ -13,19 +13,10 @@ make="${MAKE:-make} --no-print-directory -s"
 cc=${CC:-cc}
 pkg_config=${PKG_CONFIG:-pkg-config}
 unset DESTDIR PREFIX LIBDIR MAKEFLAGS MAKELEVEL
-passed=0
-failed=0
+log=$work/log
+. tests/counting.sh
+where=
 
-# check WHAT COMMAND...: the command succeeds.
-check() {
-  what=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-    tail -n 40 "$work/log" | sed 's/^/  | /'
-  fi
-}
 fails() { ! "$@"; }
 files() { (cd "$1" && find . | LC_ALL=C sort); }
 
