@@ -297,6 +297,7 @@ struct path : handle<fm_path, fm_path_destroy> {
 };
 
 struct prior : handle<fm_prior, fm_prior_destroy> { using handle::handle; };
+struct coupling : handle<fm_coupling, fm_coupling_destroy> { using handle::handle; };
 struct normaliser : handle<fm_normaliser, fm_normaliser_destroy> { using handle::handle; };
 
 struct net : handle<fm_net, fm_net_destroy> {

@@ -45,7 +45,7 @@ $(CMAKE_FILES): $(BUILD)/%: docs/packaging/%.in force
 # FILE=WHERE of all that is installed: `install` and `uninstall` read the same lists. Shared libraries are
 # executable where the linker makes them so.
 into = $(foreach f,$(2),$(f)=$(1)/$(notdir $(f)))
-DOCS := README.md CHANGELOG.md LICENSE $(filter-out docs/packaging/%,$(wildcard docs/*.md docs/*/*.md docs/*/*.c)) \
+DOCS := README.md CHANGELOG.md LICENSE $(filter-out docs/packaging/%,$(wildcard docs/*.md docs/*/*.md docs/*/*.c docs/examples/service-go/*)) \
   $(wildcard docs/pictures/*.png)
 lib_data = $(call into,$(INCLUDEDIR),$(wildcard include/*.h include/*.hpp)) $(call into,$(LIBDIR),$(STATIC)) \
   $(call into,$(LIBDIR)/pkgconfig,$(BUILD)/libflowmatch.pc) $(call into,$(CMAKEDIR),$(CMAKE_FILES)) \

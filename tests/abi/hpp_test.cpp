@@ -81,6 +81,13 @@ static void test_handles(fm::ctx &ctx) {
   CHECK(take(trainer.step(ctx, ring(8))) > 0 && trainer.steps() == 1);
   fm::prior gaussian = take(fm::make<fm::prior>(ctx, fm_prior_create_gaussian));
   CHECK(fm_prior_kind(gaussian) == FM_PRIOR_GAUSSIAN);
+  fm::coupling pairs = take(
+      fm::make<fm::coupling>(ctx, fm_coupling_create, size_t(2), size_t(1), size_t(0), size_t(0), nullptr));
+  const double here[2] = {0, 5}, there[2] = {6, 1};
+  uint64_t index[2];
+  take(fm::call(ctx, fm_coupling_pair_f64, pairs, here, there, nullptr, nullptr, size_t(2), uint64_t(0),
+                uint64_t(0), index, nullptr, nullptr));
+  CHECK(index[0] == 1 && index[1] == 0); // 0 goes to 1, 5 to 6
 }
 
 static void test_views(fm::ctx &ctx) {

@@ -330,11 +330,34 @@ typedef struct small {
   char file[256];
 } small;
 
+/* What has a workspace of its own: couplings, log-densities, stochastic draws. */
+static void use_more(fm_ctx *ctx, const shared *s, results *r) {
+  const fm_sampler_options density = {.struct_size = sizeof density, .divergence = FM_DIVERGENCE_GAUSSIAN};
+  const fm_sampler_options noisy = {.struct_size = sizeof noisy, .diffusion = FM_DIFFUSION_SIGMA};
+  fm_coupling *coupling;
+  fm_sampler *sampler;
+  double found[N_DRAWN];
+  for (uint32_t kind = FM_COUPLING_OT; kind <= FM_COUPLING_SINKHORN; kind++) {
+    const fm_coupling_options o = {.struct_size = sizeof o, .kind = kind, .tolerance = kind - 2u};
+    OK(fm_coupling_create(ctx, N_DRAWN, DIM, 0, 0, &o, &coupling));
+    OK(fm_coupling_pair(ctx, coupling, p.x1[0], p.x1[1], NULL, NULL, N_DRAWN, 1, 0, NULL, NULL, NULL));
+    fm_coupling_destroy(coupling);
+  }
+  OK(fm_sampler_create(ctx, s->model, NULL, &density, &sampler));
+  OK(fm_sampler_log_density(ctx, sampler, 0, p.labels, p.cond[0], N_DRAWN, r->encoded[0], found, NULL, NULL,
+                            NULL));
+  fm_sampler_destroy(sampler);
+  OK(fm_sampler_create(ctx, s->model, NULL, &noisy, &sampler));
+  OK(fm_sampler_draw(ctx, sampler, 1, 0, p.labels, p.cond[0], N_DRAWN, r->drawn[0]));
+  fm_sampler_destroy(sampler);
+}
+
 static void *with_small_stack(void *argument) {
   const small *o = argument;
   results *r = new_block(1, sizeof *r);
   fm_ctx *ctx = new_ctx(1);
   use(ctx, o->shared, 7, r);
+  use_more(ctx, o->shared, r);
   OK(fm_trainer_save(ctx, r->kit.trainer, o->file));
   OK(fm_trainer_load(ctx, r->kit.trainer, o->file));
   fm_trainer_destroy(r->kit.trainer);
