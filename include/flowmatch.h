@@ -177,23 +177,11 @@ typedef struct fm_ctx_options {
   FM_TAIL_32
 } fm_ctx_options;
 
-/* How a context does work. */
-typedef struct fm_ctx_info {
-  uint64_t struct_size;
-  uint32_t n_threads;    /* at work, the caller's included */
-  uint32_t blas_threads; /* as the BLAS reports, 0 if it doesn't say or there is none */
-  uint32_t blas_used;    /* 1 if large training products go to the BLAS */
-  uint32_t isa;          /* FM_ISA_... in use */
-  char blas_name[64];    /* "OpenBLAS 0.3.21 ...", "BLIS ...", "none" */
-} fm_ctx_info;
-
 /* Creates a context. options may be NULL. On failure *out is NULL and there is no text. */
 FM_API fm_status fm_ctx_create(const fm_ctx_options *options, fm_ctx **out);
 FM_API void fm_ctx_destroy(fm_ctx *ctx);
 /* The text of the last call that failed on this context; "" if none did. Valid until the next call. */
 FM_API const char *fm_ctx_message(const fm_ctx *ctx);
-/* Fills as much of info as its struct_size says; set that first (fm_ctx_info_init). */
-FM_API fm_status fm_ctx_get_info(fm_ctx *ctx, fm_ctx_info *info);
 /* Asks the call that runs on this context to end with FM_STOPPED at its next step. Safe from other threads
    and from signal handlers. If none runs, the next long call ends so. */
 FM_API void fm_ctx_stop(fm_ctx *ctx);
@@ -602,19 +590,6 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
 #define FM_SOLVER_TSIT5 9u  /* order 5(4), Tsitouras [6] */
 
-/* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
-   where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
-   reverse, and a part of [0, 1] has the whole grid. */
-#define FM_GRID_UNIFORM 1u /* g = k / n */
-#define FM_GRID_SHIFTED 2u /* g = t / (t + s (1 - t)), t = k / n, s = grid_shift: s > 1 makes the steps near
-                              low, the source, shorter (Esser et al. 2024, eq. 23) */
-#define FM_GRID_EDM 3u     /* g = 1 / (1 + sigma_k), but 0 first and 1 last: n noise levels from 80 to 0.002
-                              (Karras et al. 2022, eq. 5, rho = 7); both ends have shorter steps */
-#define FM_GRID_CUSTOM 0x7fffffffu /* the caller's, by fm_solver_set_grid or fm_sampler_set_grid */
-
-#define FM_NORM_RMS 1u /* root mean square over a row's components */
-#define FM_NORM_MAX 2u /* the largest component: no part of a wide row may be off */
-
 /* The step after one of scaled error e is longer by the factor safety e^-(1/q - 3/4 beta) e_last^beta,
    within [min_factor, max_factor], q = 5 or 3 with the order; e > 1 is refused (PI control: Hairer, Norsett
    & Wanner I, II.4; Hairer & Wanner II, IV.2; Soderlind, ACM TOMS 29, 2003). The defaults are those of
@@ -626,8 +601,9 @@ typedef struct fm_solver_options {
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */
   uint64_t max_steps; /* adaptive: tries per row; 0: 10000 */
-  uint32_t grid;      /* fixed steps: FM_GRID_...; 0: uniform. FM_E_INVALID with adaptive steps */
-  uint32_t norm;      /* adaptive: FM_NORM_... of a row's error; 0: root mean square */
+  uint32_t grid;      /* fixed steps: FM_GRID_... (flowmatch_parts.h); 0: uniform. FM_E_INVALID with
+                         adaptive steps */
+  uint32_t norm;      /* adaptive: FM_NORM_... (there) of a row's error; 0: root mean square */
   double grid_shift;  /* s of FM_GRID_SHIFTED, 1e-6 to 1e6; 0: 3 */
   double max_step;    /* adaptive: no step is longer; 0: none */
   double safety;      /* 0.001 to 0.999; 0: 0.9 */
@@ -684,7 +660,6 @@ FM_API fm_status fm_sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, ui
     s->struct_size = sizeof *s;                                                                           \
   }
 FM_DEFINE_INIT_(fm_ctx_options)
-FM_DEFINE_INIT_(fm_ctx_info)
 FM_DEFINE_INIT_(fm_net_options)
 FM_DEFINE_INIT_(fm_optimizer_options)
 FM_DEFINE_INIT_(fm_data_options)

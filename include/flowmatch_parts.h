@@ -4,10 +4,10 @@
  *
  * flowmatch.h makes the parts, trains and draws with them. This header is for who needs more of a part:
  *
- *   used alone     a path's coefficients and conversions, a prior's density, a network's velocity and its
- *                  derivatives, an optimiser's step, a solver on any right-hand side, statistics and weights
- *                  as numbers, the loss of rows, couplings, rows carried through the flow with what that
- *                  took, their log-densities, draws with noise on the way;
+ *   used alone     what a context works with, a path's coefficients and conversions, a prior's density, a
+ *                  network's velocity and its derivatives, an optimiser's step, a solver on any right-hand
+ *                  side, statistics and weights as numbers, the loss of rows, couplings, rows carried through
+ *                  the flow with what that took, their log-densities, draws with noise on the way;
  *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the cost of a
  *                  pair, the sum of gradients over processes, each by a callback.
  *
@@ -21,6 +21,21 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- Context ------------------------------------------------------------------------------------- */
+
+/* How a context does work. */
+typedef struct fm_ctx_info {
+  uint64_t struct_size;
+  uint32_t n_threads;    /* at work, the caller's included */
+  uint32_t blas_threads; /* as the BLAS reports, 0 if it doesn't say or there is none */
+  uint32_t blas_used;    /* 1 if large training products go to the BLAS */
+  uint32_t isa;          /* FM_ISA_... in use */
+  char blas_name[64];    /* "OpenBLAS 0.3.21 ...", "BLIS ...", "none" */
+} fm_ctx_info;
+
+/* Fills as much of info as its struct_size says; set that first (fm_ctx_info_init). */
+FM_API fm_status fm_ctx_get_info(fm_ctx *ctx, fm_ctx_info *info);
 
 /* ---- Paths --------------------------------------------------------------------------------------- */
 
@@ -407,6 +422,19 @@ FM_API fm_status fm_coupling_plan(fm_ctx *ctx, const fm_coupling *coupling, doub
 
 /* ---- Solvers ------------------------------------------------------------------------------------- */
 
+/* Where fixed steps begin and end, as positions g from 0 to 1. Position g is the time low + (high - low) g,
+   where low and high are the lesser and the greater of t0 and t1: the same times for a solve and its
+   reverse, and a part of [0, 1] has the whole grid. */
+#define FM_GRID_UNIFORM 1u /* g = k / n */
+#define FM_GRID_SHIFTED 2u /* g = t / (t + s (1 - t)), t = k / n, s = grid_shift: s > 1 makes the steps near
+                              low, the source, shorter (Esser et al. 2024, eq. 23) */
+#define FM_GRID_EDM 3u     /* g = 1 / (1 + sigma_k), but 0 first and 1 last: n noise levels from 80 to 0.002
+                              (Karras et al. 2022, eq. 5, rho = 7); both ends have shorter steps */
+#define FM_GRID_CUSTOM 0x7fffffffu /* the caller's, by fm_solver_set_grid or fm_sampler_set_grid */
+
+#define FM_NORM_RMS 1u /* root mean square over a row's components */
+#define FM_NORM_MAX 2u /* the largest component: no part of a wide row may be off */
+
 /* What a solve took. */
 typedef struct fm_solve_stats {
   uint64_t struct_size;
@@ -565,6 +593,7 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 
 /* ---- Setting up structs -------------------------------------------------------------------------- */
 
+FM_DEFINE_INIT_(fm_ctx_info)
 FM_DEFINE_INIT_(fm_path_coefficients)
 FM_DEFINE_INIT_(fm_npy_info)
 FM_DEFINE_INIT_(fm_coupling_options)

@@ -92,6 +92,9 @@ fm_status fmi_tile_start(const fmi_tile *tile, fmi_error *err);
 /* What the network sees of rows `row` [n] of the job at times t [n], their states in slot->x. */
 fmi_rows fmi_tile_gather(const fmi_tile *tile, size_t n, const uint64_t *row, const double *t);
 fmi_weights fmi_sampler_weights(const fm_sampler *sampler);
+/* The right-hand side of a tile's solve; user is the fmi_tile. */
+fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
+                            double *dxdt, fmi_error *err);
 /* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
 const double *fmi_sampler_times(const fm_sampler *sampler, const double *t, size_t n, double *clipped);
 

@@ -34,20 +34,6 @@ fmi_rows fmi_tile_gather(const fmi_tile *w, size_t n, const uint64_t *row, const
   return rows;
 }
 
-static fm_status velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
-                          double *dxdt, fmi_error *err) {
-  const fmi_tile *w = user;
-  fm_sampler *s = w->job->sampler;
-  size_t cells = n * s->model->net->dim;
-  for (size_t i = 0; i < cells; i++) w->slot->x[i] = (real)x[i];
-  fmi_rows rows = fmi_tile_gather(w, n, row, fmi_sampler_times(s, t, n, w->slot->t));
-  fmi_weights weights = fmi_sampler_weights(s);
-  FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, n, &w->slot->work, NULL, err));
-  const real *v = fmi_run_output(s->plan, 0, &w->slot->work, NULL);
-  for (size_t i = 0; i < cells; i++) dxdt[i] = v[i];
-  return FM_OK;
-}
-
 fm_status fmi_transport_check(void *user) {
   fmi_transport *job = user;
   if (fmi_runtime_stopped(job->rt)) atomic_store(&job->stopped, true);
@@ -137,7 +123,7 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
     return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
   FMI_TRY(fmi_tile_start(&w, err));
-  const fmi_rhs rhs = {velocity, &w};
+  const fmi_rhs rhs = {fmi_tile_velocity, &w};
   const fmi_solve_control control = {fmi_transport_check, job};
   const fmi_diffusion diffusion = fmi_sde_of(&w);
   const fmi_x1_form x1_form = fmi_x1_form_of(s->model);
