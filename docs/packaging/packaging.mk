@@ -45,8 +45,10 @@ $(CMAKE_FILES): $(BUILD)/%: docs/packaging/%.in force
 # FILE=WHERE of all that is installed: `install` and `uninstall` read the same lists. Shared libraries are
 # executable where the linker makes them so.
 into = $(foreach f,$(2),$(f)=$(1)/$(notdir $(f)))
+CALLERS := $(wildcard $(addprefix tests/ffi/,c/*.* cpp/*.* fortran/*.f90 go/go.mod go/*.go go/*/*.go rust/Cargo.* \
+  rust/*/Cargo.toml rust/*/*.rs rust/*/*/*.rs))
 DOCS := README.md CHANGELOG.md LICENSE $(filter-out docs/packaging/%,$(wildcard docs/*.md docs/*/*.md docs/*/*.c docs/examples/service-go/*)) \
-  $(wildcard docs/pictures/*.png)
+  $(wildcard docs/pictures/*.png) $(CALLERS)
 lib_data = $(call into,$(INCLUDEDIR),$(wildcard include/*.h include/*.hpp)) $(call into,$(LIBDIR),$(STATIC)) \
   $(call into,$(LIBDIR)/pkgconfig,$(BUILD)/libflowmatch.pc) $(call into,$(CMAKEDIR),$(CMAKE_FILES)) \
   $(foreach f,$(DOCS),$(f)=$(DOCDIR)/$(f)) $(if $(WINDOWS),$(call into,$(LIBDIR),$(BUILD)/libflowmatch.dll.a))

@@ -40,6 +40,15 @@ done
 for header in include/*.h include/*.hpp; do
   [ ! -e "$header" ] || check "$header is installed" cmp "$header" "$stage/usr/$header"
 done
+# The links of the installed pages; the headers are elsewhere then.
+dead_links() {
+  find "$1" -name '*.md' | while read -r page; do
+    grep -o '](\([^)#:]*\)' "$page" | sed 's/^](//' | grep -v -e '^https*$' -e '^$' -e '^include/' | while read -r link; do
+      [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+    done
+  done | grep .
+}
+check "no link of the installed pages is dead" fails dead_links "$stage/usr/share/doc/flowmatch"
 check "no installed file names the stage" fails grep -rlF "$stage" "$stage/usr/lib/some-machine/pkgconfig" \
   "$stage/usr/lib/some-machine/cmake"
 # shellcheck disable=SC2086
