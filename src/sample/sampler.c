@@ -5,6 +5,7 @@ static void destroy(void *self) {
   fm_sampler *s = self;
   fmi_plan_free(s->plan);
   fmi_plan_free(s->jacobian);
+  fmi_guide_free(&s->guide);
   fmi_free(s->object.memory, s->block);
   fmi_release(s->model);
   fmi_object_free(s);
@@ -49,6 +50,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->n_logs > 0) carve_density(s, a, &slot);
+    if (s->guided) slot.guide = fmi_guide_carve(s, a);
     if (s->slots) s->slots[i] = slot;
   }
 }
@@ -70,6 +72,7 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
   s->plan = fmi_plan_new(rt->memory, s->model->net, rt->kernels, 0, FMI_TILE, 0, false, err);
   if (s->plan == NULL) return FM_E_NOMEM;
   FMI_TRY(plan_jacobian(s, rt, err));
+  FMI_TRY(fmi_guide_plan(s, rt, err));
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
   if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
   fmi_arena arena = {NULL, 0};
@@ -83,13 +86,16 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
 }
 
 fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const fmi_solve_config *config,
-                            const fm_sampler_options *options, fmi_error *err) {
+                            const fm_sampler_options *options, const fm_guidance_options *guidance,
+                            fmi_error *err) {
   fm_sampler *s = fmi_object_create(rt->memory, sizeof *s, destroy, err);
   if (s == NULL) return NULL;
   s->model = fmi_retain(model);
   s->config = s->check_config = *config;
   s->options = *options;
   s->n_slots = fmi_pool_width(rt->pool);
+  s->guided = guidance != NULL;
+  if (s->guided) s->guide = (fmi_guide){.options = *guidance, .weaker = fmi_retain(guidance->weaker)};
   if (allocate(s, rt, err) == FM_OK) return s;
   fmi_release(s);
   return NULL;
@@ -101,6 +107,7 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   if (s->n_logs > 0) FMI_TRY(fmi_density_check(model, err));
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, err));
   if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(model, err));
+  FMI_TRY(fmi_guide_check(s, model, err));
   fmi_retain(model);
   fmi_release(s->model);
   s->model = model;

@@ -3,6 +3,7 @@
 #define FMI_SAMPLER_H
 
 #include "model/model.h"
+#include "sample/guide.h"
 #include "solve/solve.h"
 
 typedef struct fmi_sample_slot {
@@ -26,6 +27,7 @@ typedef struct fmi_sample_slot {
   real *d_x, *velocity; /* [tile][dim] what a transposed product gives, and the velocity beside it */
   fm_row_stats *rows;   /* [tile] */
   size_t n_coarse, first_coarse;
+  fmi_guide_slot guide; /* of guided samplers */
 } fmi_sample_slot;
 
 struct fm_sampler {
@@ -38,13 +40,17 @@ struct fm_sampler {
   fmi_plan *jacobian;            /* with a divergence: of the network's Jacobian, else NULL */
   size_t n_logs;                 /* log-densities that a row carries: 1, or one a probe; 0: none */
   fmi_solve_config check_config; /* fixed steps: half as many */
+  bool guided;
+  fmi_guide guide; /* if it is */
   void *block;
   fmi_sample_slot *slots;
   size_t n_slots;
 };
 
+/* guidance, with defaults filled in, makes a guided sampler; NULL: a plain one. */
 fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const fmi_solve_config *config,
-                            const fm_sampler_options *options, fmi_error *err);
+                            const fm_sampler_options *options, const fm_guidance_options *guidance,
+                            fmi_error *err);
 fm_status fmi_sampler_set_model(fm_sampler *sampler, const fm_model *model, fmi_error *err);
 
 /* One transport. x0 comes from the prior (draw) or from the rows themselves. */
@@ -67,6 +73,7 @@ typedef struct fmi_transport {
   double *between;    /* [n_times][n][dim] in the data's units: the states at times, but the first and last */
   fm_row_stats *rows; /* [n] or NULL */
   double deadline;    /* on the clock; 0: none */
+  fmi_known known;    /* of guided samplers */
   atomic_bool stopped; /* one tile saw the wish to stop: all of them end */
 } fmi_transport;
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err);
@@ -97,6 +104,26 @@ fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const dou
                             double *dxdt, fmi_error *err);
 /* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
 const double *fmi_sampler_times(const fm_sampler *sampler, const double *t, size_t n, double *clipped);
+
+/* ---- guided samplers: guide.c, guide_velocity.c ---------------------------------------------------------- */
+
+/* Whether a guided sampler, or a plain one, goes with a model. */
+fm_status fmi_guide_check(const fm_sampler *sampler, const fm_model *model, fmi_error *err);
+/* Whether there is a second velocity for weights other than 1. */
+bool fmi_guide_has_second(const fm_sampler *sampler);
+fm_status fmi_guide_plan(fm_sampler *sampler, const fmi_runtime *rt, fmi_error *err);
+fmi_guide_slot fmi_guide_carve(const fm_sampler *sampler, fmi_arena *arena);
+void fmi_guide_free(fmi_guide *guide);
+bool fmi_known_given(const fmi_known *known);
+/* Of cell i of all rows. */
+double fmi_known_mask(const fmi_known *known, size_t i);
+/* Notes the known values of a tile whose rows are at their start. */
+void fmi_guide_start(const fmi_tile *tile);
+/* Puts values that are kept exactly where the tile's rows are written: shown [n][dim] in the data's units. */
+void fmi_guide_finish(const fmi_tile *tile, double *shown);
+/* fmi_tile_velocity of a guided sampler. */
+fm_status fmi_guide_velocity(const fmi_tile *tile, size_t n, const uint64_t *row, const double *t,
+                             const double *x, double *dxdt, fmi_error *err);
 
 /* Rows with their log-densities; flow draws them, or has them in `in`. */
 typedef struct fmi_density {

@@ -96,6 +96,7 @@ static fm_status finish(fmi_tile *w, fmi_error *err) {
   const fm_model *m = job->sampler->model;
   size_t dim = m->net->dim, cells = w->n * dim;
   fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
+  if (job->sampler->guided) fmi_guide_finish(w, w->slot->shown);
   look_for_failures(w, w->first, w->n, w->slot->shown);
   for (size_t i = 0; i < cells; i++) {
     double x = w->slot->shown[i];
@@ -123,6 +124,7 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
     return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
   FMI_TRY(fmi_tile_start(&w, err));
+  if (s->guided) fmi_guide_start(&w);
   const fmi_rhs rhs = {fmi_tile_velocity, &w};
   const fmi_solve_control control = {fmi_transport_check, job};
   const fmi_diffusion diffusion = fmi_sde_of(&w);

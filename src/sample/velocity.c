@@ -19,6 +19,7 @@ fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const dou
                             double *dxdt, fmi_error *err) {
   const fmi_tile *w = user;
   const fm_sampler *s = w->job->sampler;
+  if (s->guided) return fmi_guide_velocity(w, n, row, t, x, dxdt, err);
   fmi_rows rows = fmi_tile_gather(w, n, row, fmi_sampler_times(s, t, n, w->slot->t));
   const fmi_weights weights = fmi_sampler_weights(s);
   return evaluate(w, &weights, &rows, n, x, dxdt, err);
