@@ -72,7 +72,21 @@ void fmi_guide_free(fmi_guide *g) {
   fmi_release(g->weaker);
 }
 
-fmi_guide_slot fmi_guide_carve(const fm_sampler *s, fmi_arena *a) {
+void fmi_guide_carve(fm_sampler *s, fmi_arena *a) {
+  fmi_guide *g = &s->guide;
+  const bool back = g->back != NULL;
+  g->packed = fmi_arena_take(a, back ? g->back->packed_reals : 0, sizeof(real));
+  g->second_packed = fmi_arena_take(a, back && g->second != NULL ? g->second->packed_reals : 0, sizeof(real));
+}
+
+void fmi_guide_pack(const fm_sampler *s) {
+  const fmi_guide *g = &s->guide;
+  if (!s->guided || g->back == NULL) return;
+  fmi_plan_pack(g->back, fmi_sampler_weights(s).params, g->packed);
+  if (g->second != NULL) fmi_plan_pack(g->second, g->weaker->ema, g->second_packed);
+}
+
+fmi_guide_slot fmi_guide_carve_slot(const fm_sampler *s, fmi_arena *a) {
   const fmi_guide *g = &s->guide;
   const size_t cells = fmi_mul_size(FMI_TILE, s->model->net->dim), back = g->back != NULL ? cells : 0;
   const fmi_plan *second = g->second != NULL ? g->second : g->back;

@@ -11,6 +11,7 @@ typedef struct fmi_guide {
   const fm_model *weaker;      /* or NULL: the null condition */
   fmi_plan *back;              /* of the model's net with the way back, if a gradient may be asked for */
   fmi_plan *second;            /* of the weaker model's, likewise; NULL: the model's own plans do */
+  real *packed, *second_packed; /* weights for the two, if they go back; models are packed for one way only */
 } fmi_guide;
 
 /* What rows of a draw bring; all NULL: nothing. */

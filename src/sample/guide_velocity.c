@@ -55,7 +55,10 @@ typedef struct pass {
 static pass first_pass(const evaluation *e) {
   const fm_sampler *s = e->w->job->sampler;
   pass p = {s->plan, &e->w->slot->work, fmi_sampler_weights(s), *e->rows};
-  if (e->goes_back) p.plan = s->guide.back, p.work = &e->w->slot->guide.back;
+  if (!e->goes_back) return p;
+  p.plan = s->guide.back;
+  p.work = &e->w->slot->guide.back;
+  p.weights.packed = s->guide.packed;
   return p;
 }
 
@@ -66,7 +69,7 @@ static pass second_pass(const evaluation *e) {
   if (e->goes_back || weaker != NULL) p.work = &e->w->slot->guide.second;
   if (weaker != NULL) {
     p.plan = s->guide.second;
-    p.weights = (fmi_weights){weaker->ema, weaker->packed};
+    p.weights = (fmi_weights){weaker->ema, s->guide.back != NULL ? s->guide.second_packed : weaker->packed};
   } else {
     p.rows.labels = NULL;
     p.rows.cond = NULL;

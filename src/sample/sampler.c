@@ -37,6 +37,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
   const size_t n_check = s->n_logs > 0 ? fmi_max((size_t)s->config.grid.n_steps / 2 + 2, 3) : 0;
   double *check = fmi_arena_take(a, n_check, sizeof *check);
   if (a->base != NULL && n_check > 0) s->check_config.grid.own = check;
+  if (s->guided) fmi_guide_carve(s, a);
   s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);
   for (size_t i = 0; i < s->n_slots; i++) {
     fmi_sample_slot slot = {.work = fmi_workspace_take(a, s->plan)};
@@ -50,7 +51,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->n_logs > 0) carve_density(s, a, &slot);
-    if (s->guided) slot.guide = fmi_guide_carve(s, a);
+    if (s->guided) slot.guide = fmi_guide_carve_slot(s, a);
     if (s->slots) s->slots[i] = slot;
   }
 }
@@ -82,6 +83,7 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
   arena = (fmi_arena){s->block, 0};
   carve(s, &arena);
   if (s->raw_packed) fmi_plan_pack(s->plan, s->model->params, s->raw_packed);
+  fmi_guide_pack(s);
   return FM_OK;
 }
 
@@ -112,5 +114,6 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   fmi_release(s->model);
   s->model = model;
   if (s->raw_packed) fmi_plan_pack(s->plan, model->params, s->raw_packed);
+  fmi_guide_pack(s);
   return FM_OK;
 }

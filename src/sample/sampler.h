@@ -112,7 +112,10 @@ fm_status fmi_guide_check(const fm_sampler *sampler, const fm_model *model, fmi_
 /* Whether there is a second velocity for weights other than 1. */
 bool fmi_guide_has_second(const fm_sampler *sampler);
 fm_status fmi_guide_plan(fm_sampler *sampler, const fmi_runtime *rt, fmi_error *err);
-fmi_guide_slot fmi_guide_carve(const fm_sampler *sampler, fmi_arena *arena);
+void fmi_guide_carve(fm_sampler *sampler, fmi_arena *arena);
+fmi_guide_slot fmi_guide_carve_slot(const fm_sampler *sampler, fmi_arena *arena);
+/* Takes the weights of the sampler's model. */
+void fmi_guide_pack(const fm_sampler *sampler);
 void fmi_guide_free(fmi_guide *guide);
 bool fmi_known_given(const fmi_known *known);
 /* Of cell i of all rows. */
