@@ -499,6 +499,8 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
+  uint32_t prediction; /* what the net predicts: FM_VELOCITY 0, FM_X1, FM_X0 or FM_SCORE (flowmatch_parts.h) */
+  uint32_t baseline;   /* 1: a velocity less the best linear one, which the model adds: Gaussian baseline */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -632,6 +634,9 @@ typedef struct fm_sampler_options {
   double diffusion_level; /* above 0; 0: 1 */
   fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
   void *diffusion_user;         /* given to it */
+  const fm_path *path; /* rows go along this path, by a change of time and scale (fm_path_transform): needs
+                          gamma = 0 in both; NULL: along the model's */
+  FM_TAIL_32
 } fm_sampler_options;
 
 /* A sampler for a model. solver, options NULL: the defaults. */

@@ -89,6 +89,21 @@ FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from
                                  const double *t, const double *x, const double *value, size_t n,
                                  size_t dim, double *out);
 
+/* States of two paths with equal alpha / sigma are equal up to a factor, so a velocity v(x, t) of one makes a
+   flow along the other (Karras et al., NeurIPS 2022; docs/diffusion.md):
+   u(y, r) = d_scale / scale y + scale d_time v(y / scale, time). */
+typedef struct fm_path_change {
+  uint64_t struct_size;
+  double time, d_time;   /* t on the path, and dt/dr */
+  double scale, d_scale; /* s with y = s x, and ds/dr */
+} fm_path_change;
+
+/* The change from `path` to the path `to` at its time r. FM_E_DOMAIN where a derivative of `to` is infinite,
+   where `path` has no such alpha / sigma, and where a velocity of `path` doesn't tell that of `to`. Paths with
+   gamma != 0 are FM_E_UNSUPPORTED. Set out->struct_size first. */
+FM_API fm_status fm_path_transform(fm_ctx *ctx, const fm_path *path, const fm_path *to, double r,
+                                   fm_path_change *out);
+
 /* ---- Priors -------------------------------------------------------------------------------------- */
 
 /* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
@@ -595,6 +610,7 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 
 FM_DEFINE_INIT_(fm_ctx_info)
 FM_DEFINE_INIT_(fm_path_coefficients)
+FM_DEFINE_INIT_(fm_path_change)
 FM_DEFINE_INIT_(fm_npy_info)
 FM_DEFINE_INIT_(fm_coupling_options)
 FM_DEFINE_INIT_(fm_coupling_stats)

@@ -16,7 +16,7 @@ fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, c
   REQUIRE_ARRAY(params, net->n_params);
   FMI_TRY(check_params(ctx, "params", params, net->n_params));
   FMI_TRY(check_params(ctx, "ema", ema, net->n_params));
-  fmi_parts parts = {net, path, prior, normaliser, cond_normaliser};
+  fmi_parts parts = {net, path, prior, normaliser, cond_normaliser, {.kind = FM_VELOCITY}};
   fm_model *m = fmi_model_new(ctx->memory, &parts, &ctx->err);
   if (m != NULL) {
     fmi_reals_from_floats(m->params, params, net->n_params);
@@ -89,7 +89,7 @@ fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key
   REQUIRE(strlen(value) <= 4096, "value: expected at most 4096 bytes, found %zu", strlen(value));
   REQUIRE(fmi_utf8_valid(key, strlen(key)), "key: expected UTF-8, found other bytes");
   REQUIRE(fmi_utf8_valid(value, strlen(value)), "value: expected UTF-8, found other bytes");
-  fmi_parts parts = {model->net, model->path, model->prior, model->normaliser, model->cond_normaliser};
+  const fmi_parts parts = fmi_parts_of(model);
   fm_model *copy = fmi_model_new(ctx->memory, &parts, &ctx->err);
   if (copy != NULL && copy_with_note(ctx, model, copy, key, value) != FM_OK) {
     fmi_release(copy);
