@@ -499,8 +499,10 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
-  uint32_t prediction; /* what the net predicts: FM_VELOCITY 0, FM_X1, FM_X0 or FM_SCORE (flowmatch_parts.h) */
-  uint32_t baseline;   /* 1: a velocity less the best linear one, which the model adds: Gaussian baseline */
+  uint32_t prediction; /* what the net predicts: FM_VELOCITY 0, FM_X1, FM_X0 or FM_SCORE, of which the last
+                          needs the Gaussian prior and independent pairs; all but 0 need gamma = 0 */
+  uint32_t baseline;   /* 1: the net learns what the velocity has beyond the Gaussian's, (alpha alpha' + sigma
+                          sigma') / (alpha^2 + sigma^2) x, which the model adds. With FM_VELOCITY only */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its

@@ -45,9 +45,9 @@ fm_status fmi_form_at(const fmi_prediction *prediction, const fm_path *path, con
                       fmi_form *out, fmi_error *err);
 
 /* The prediction's target for a pair with the coefficients c: by_x1 x1 + by_x0 x0 + by_xt x_t. A velocity on a
-   path with gamma has gamma' eps besides. *per_velocity is |d velocity / d prediction|. */
+   path with gamma has gamma' eps besides. The velocity's error is `gain` times the prediction's. */
 typedef struct fmi_target {
-  double by_x1, by_x0, by_xt, per_velocity;
+  double by_x1, by_x0, by_xt, gain;
 } fmi_target;
 fmi_target fmi_target_at(const fmi_prediction *prediction, const fm_path_coefficients *c);
 
