@@ -499,6 +499,10 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
+  uint32_t prediction; /* what the net predicts: FM_VELOCITY 0, FM_X1, FM_X0 or FM_SCORE, of which the last
+                          needs the Gaussian prior and independent pairs; all but 0 need gamma = 0 */
+  uint32_t baseline;   /* 1: the net learns what the velocity has beyond the Gaussian's, (alpha alpha' + sigma
+                          sigma') / (alpha^2 + sigma^2) x, which the model adds. With FM_VELOCITY only */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -632,6 +636,9 @@ typedef struct fm_sampler_options {
   double diffusion_level; /* above 0; 0: 1 */
   fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
   void *diffusion_user;         /* given to it */
+  const fm_path *path; /* rows go along this path, by a change of time and scale (fm_path_transform): needs
+                          gamma = 0 in both; NULL: along the model's */
+  FM_TAIL_32
 } fm_sampler_options;
 
 /* A sampler for a model. solver, options NULL: the defaults. */

@@ -62,7 +62,7 @@ static fm_status check_known(fm_ctx *ctx, const fm_sampler *s, const fmi_known *
     REQUIRE(k->mask == NULL, "known: expected values where there is a mask, found NULL");
     return FM_OK;
   }
-  FMI_TRY(fmi_x1_form_check(s->model, &ctx->err));
+  FMI_TRY(fmi_x1_form_check(fmi_sampler_path(s), &ctx->err));
   for (size_t i = 0; i < n * dim; i++) {
     const double m = fmi_known_mask(k, i), y = k->f64 != NULL ? k->f64[i] : (double)k->f32[i];
     REQUIRE(m >= 0 && m <= 1 && (!hard || m == 0 || m == 1),

@@ -46,7 +46,8 @@ static bool pulls(const fmi_guide *g) { return g->options.inpainting != FM_INPAI
 fm_status fmi_guide_check(const fm_sampler *s, const fm_model *model, fmi_error *err) {
   const fmi_guide *g = &s->guide;
   if (!s->guided) return FM_OK;
-  if (g->options.potential != NULL || pulls(g)) FMI_TRY(fmi_x1_form_check(model, err));
+  if (g->options.potential != NULL || pulls(g))
+    FMI_TRY(fmi_x1_form_check(s->path != NULL ? s->path : model->path, err));
   return g->weaker != NULL ? check_weaker(g->weaker, model, err) : FM_OK;
 }
 
@@ -96,6 +97,8 @@ fmi_guide_slot fmi_guide_carve_slot(const fm_sampler *s, fmi_arena *a) {
   slot.x = fmi_arena_take(a, cells, sizeof(double));
   slot.other = fmi_arena_take(a, cells, sizeof(double));
   slot.weights = fmi_arena_take(a, FMI_TILE, sizeof(double));
+  slot.second_x = fmi_arena_take(a, g->weaker != NULL ? cells : 0, sizeof(real));
+  slot.second_t = fmi_arena_take(a, FMI_TILE, sizeof(double));
   if (g->back != NULL) slot.back = fmi_workspace_take(a, g->back);
   if (second != NULL) slot.second = fmi_workspace_take(a, second);
   slot.x1 = fmi_arena_take(a, back, sizeof(double));

@@ -7,10 +7,10 @@
 #include "model/model.h"
 
 typedef struct fmi_guide {
-  fm_guidance_options options; /* with defaults filled in */
-  const fm_model *weaker;      /* or NULL: the null condition */
-  fmi_plan *back;              /* of the model's net with the way back, if a gradient may be asked for */
-  fmi_plan *second;            /* of the weaker model's, likewise; NULL: the model's own plans do */
+  fm_guidance_options options;  /* with defaults filled in */
+  const fm_model *weaker;       /* or NULL: the null condition */
+  fmi_plan *back;               /* of the model's net with the way back, if a gradient may be asked for */
+  fmi_plan *second;             /* of the weaker model's, likewise; NULL: the model's own plans do */
   real *packed, *second_packed; /* weights for the two, if they go back; models are packed for one way only */
 } fmi_guide;
 
@@ -29,9 +29,11 @@ typedef struct fmi_guide_slot {
   double *x;                 /* [n][dim] states with their replaced columns */
   double *other;             /* [n][dim] the second velocity */
   double *weights;           /* [n]; 1: no second velocity */
-  double *x1, *units;        /* [n][dim] predicted data ends, normalised and in the data's units */
-  double *gradient;          /* [n][dim] */
-  real *d_x;                 /* [n][dim] of one way back */
+  real *second_x;            /* [n][dim] and [n]: what a weaker model's network sees */
+  double *second_t;
+  double *x1, *units; /* [n][dim] predicted data ends, normalised and in the data's units */
+  double *gradient;   /* [n][dim] */
+  real *d_x;          /* [n][dim] of one way back */
 } fmi_guide_slot;
 
 /* r of a row: min(sigma D / alpha, cap), and the same over r_t^2 for known values. */

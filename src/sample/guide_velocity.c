@@ -34,59 +34,60 @@ fmi_guide_factors fmi_guide_factors_of(const fm_path_coefficients *c, double cap
                              .usable = fabs(determinant) >= LEAST_DETERMINANT};
 }
 
-/* The rows of one evaluation. */
+/* The rows of one evaluation, and the two networks at them. */
 typedef struct evaluation {
   const fmi_tile *w;
-  fmi_rows *rows;
   const uint64_t *row;
-  const double *t; /* [n] as the solver has them */
-  size_t n;
-  bool goes_back; /* a gradient is asked for */
+  const double *t;       /* [n] as the solver has them */
+  const double *clipped; /* [n] as the path has coefficients */
+  size_t n, dim;
+  bool goes_back;  /* a gradient is asked for */
+  bool has_second; /* some row's weight is not 1 */
+  fmi_pass first, second;
+  fmi_form forms[2][FMI_TILE];
 } evaluation;
 
-/* One of the two networks, under its condition. */
-typedef struct pass {
-  const fmi_plan *plan;
-  const fmi_workspace *work;
-  fmi_weights weights;
-  fmi_rows rows;
-} pass;
-
-static pass first_pass(const evaluation *e) {
+static fm_status set_first(evaluation *e, fmi_error *err) {
+  fmi_sample_slot *slot = e->w->slot;
   const fm_sampler *s = e->w->job->sampler;
-  pass p = {s->plan, &e->w->slot->work, fmi_sampler_weights(s), *e->rows};
-  if (!e->goes_back) return p;
-  p.plan = s->guide.back;
-  p.work = &e->w->slot->guide.back;
-  p.weights.packed = s->guide.packed;
-  return p;
-}
-
-static pass second_pass(const evaluation *e) {
-  const fm_sampler *s = e->w->job->sampler;
-  const fm_model *weaker = s->guide.weaker;
-  pass p = first_pass(e);
-  if (e->goes_back || weaker != NULL) p.work = &e->w->slot->guide.second;
-  if (weaker != NULL) {
-    p.plan = s->guide.second;
-    p.weights = (fmi_weights){weaker->ema, s->guide.back != NULL ? s->guide.second_packed : weaker->packed};
-  } else {
-    p.rows.labels = NULL;
-    p.rows.cond = NULL;
-  }
-  return p;
-}
-
-static size_t cells_of(const evaluation *e) { return e->n * e->w->job->sampler->model->net->dim; }
-
-/* ---- the two velocities ---------------------------------------------------------------------------------- */
-
-static fm_status forward(const evaluation *e, const pass *p, double *v, fmi_error *err) {
-  FMI_TRY(fmi_run_forward(p->plan, &p->weights, &p->rows, 0, e->n, p->work, NULL, err));
-  const real *out = fmi_run_output(p->plan, 0, p->work, NULL);
-  for (size_t i = 0; i < cells_of(e); i++) v[i] = out[i];
+  FMI_TRY(fmi_sampler_forms(s, e->clipped, e->n, e->forms[0], slot->t, err));
+  e->first =
+      (fmi_pass){s->plan, &slot->work, fmi_sampler_weights(s), fmi_tile_gather(e->w, e->n, e->row, slot->t),
+                 slot->x, e->forms[0]};
+  if (!e->goes_back) return FM_OK;
+  e->first.plan = s->guide.back;
+  e->first.work = &slot->guide.back;
+  e->first.weights.packed = s->guide.packed;
   return FM_OK;
 }
+
+/* The null condition by the same network, or the weaker model, whose path is the same. */
+static fm_status set_second(evaluation *e, fmi_error *err) {
+  fmi_guide_slot *g = &e->w->slot->guide;
+  const fm_sampler *s = e->w->job->sampler;
+  const fm_model *weaker = s->guide.weaker;
+  e->second = e->first;
+  if (e->goes_back || weaker != NULL) e->second.work = &g->second;
+  if (weaker == NULL) {
+    e->second.rows.labels = NULL;
+    e->second.rows.cond = NULL;
+    return FM_OK;
+  }
+  for (size_t i = 0; i < e->n; i++) {
+    FMI_TRY(fmi_form_at(&weaker->prediction, s->model->path, fmi_sampler_path(s), e->clipped[i],
+                        &e->forms[1][i], err));
+    g->second_t[i] = e->forms[1][i].time;
+  }
+  e->second.plan = s->guide.second;
+  e->second.weights =
+      (fmi_weights){weaker->ema, s->guide.back != NULL ? s->guide.second_packed : weaker->packed};
+  e->second.forms = e->forms[1];
+  e->second.rows.x = e->second.x = g->second_x;
+  e->second.rows.t = g->second_t;
+  return FM_OK;
+}
+
+/* ---- the two velocities ---------------------------------------------------------------------------------- */
 
 /* The rows' weights at their times. Returns whether one of them has a second velocity. */
 static bool find_weights(const evaluation *e, double *weights) {
@@ -101,18 +102,16 @@ static bool find_weights(const evaluation *e, double *weights) {
   return any;
 }
 
-static fm_status find_velocity(const evaluation *e, bool has_second, double *v, fmi_error *err) {
+static fm_status find_velocity(const evaluation *e, double *v, fmi_error *err) {
   const fmi_guide_slot *g = &e->w->slot->guide;
-  const size_t dim = e->w->job->sampler->model->net->dim;
-  const pass first = first_pass(e), second = second_pass(e);
-  FMI_TRY(forward(e, &first, v, err));
-  if (!has_second) return FM_OK;
-  FMI_TRY(forward(e, &second, g->other, err));
+  FMI_TRY(fmi_evaluate(&e->first, e->n, g->x, v, err));
+  if (!e->has_second) return FM_OK;
+  FMI_TRY(fmi_evaluate(&e->second, e->n, g->x, g->other, err));
   for (size_t i = 0; i < e->n; i++) {
-    const double weight = g->weights[i], *other = g->other + i * dim;
-    double *u = v + i * dim;
+    const double weight = g->weights[i], *other = g->other + i * e->dim;
+    double *u = v + i * e->dim;
     if (weight != 1)
-      for (size_t j = 0; j < dim; j++) u[j] = other[j] + weight * (u[j] - other[j]);
+      for (size_t j = 0; j < e->dim; j++) u[j] = other[j] + weight * (u[j] - other[j]);
   }
   return FM_OK;
 }
@@ -122,7 +121,7 @@ static fm_status find_velocity(const evaluation *e, bool has_second, double *v, 
 /* x1 of every row. One that can't be told makes its row fail: the caller's function sees no NaN. */
 static void predict(const evaluation *e, const fmi_guide_factors *f, double *v) {
   const fmi_guide_slot *g = &e->w->slot->guide;
-  const size_t dim = e->w->job->sampler->model->net->dim;
+  const size_t dim = e->dim;
   for (size_t i = 0; i < e->n; i++) {
     const double *x = g->x + i * dim;
     double *u = v + i * dim, *x1 = g->x1 + i * dim;
@@ -141,7 +140,7 @@ static fm_status ask_potential(const evaluation *e, const fmi_guide_factors *f, 
   const fm_sampler *s = e->w->job->sampler;
   const fm_guidance_options *o = &s->guide.options;
   const fmi_guide_slot *g = &e->w->slot->guide;
-  const size_t dim = s->model->net->dim;
+  const size_t dim = e->dim;
   if (o->potential == NULL) return FM_OK;
   fmi_denormalise(s->model->normaliser, g->x1, e->n, g->units);
   const fm_potential_call call = {.struct_size = sizeof call,
@@ -164,7 +163,7 @@ static fm_status ask_potential(const evaluation *e, const fmi_guide_factors *f, 
 static void pull(const evaluation *e, const fmi_guide_factors *f) {
   const fmi_tile *w = e->w;
   const fmi_guide_slot *g = &w->slot->guide;
-  const size_t dim = w->job->sampler->model->net->dim;
+  const size_t dim = e->dim;
   if (!fmi_known_given(&w->job->known) || w->job->sampler->guide.options.inpainting == FM_INPAINT_REPLACE)
     return;
   for (size_t i = 0; i < e->n; i++) {
@@ -175,45 +174,46 @@ static void pull(const evaluation *e, const fmi_guide_factors *f) {
   }
 }
 
-/* Adds sigma / D share J^T g of one network to v, where a row's share is w or 1 - w. */
-static fm_status go_back(const evaluation *e, pass *p, bool is_second, const fmi_guide_factors *f, double *v,
-                         fmi_error *err) {
+/* Adds sigma / D share Jv^T g of one network to v, where a row's share is w or 1 - w, and Jv = p + q c JNET for
+   v = p x + q NET(c x). */
+static fm_status go_back(const evaluation *e, fmi_pass p, bool is_second, const fmi_guide_factors *f,
+                         double *v, fmi_error *err) {
   const fmi_guide_slot *g = &e->w->slot->guide;
-  const size_t dim = e->w->job->sampler->model->net->dim;
-  real *d_out = fmi_run_d_output(p->plan, 0, p->work, NULL);
+  real *d_out = fmi_run_d_output(p.plan, 0, p.work, NULL);
   for (size_t i = 0; i < e->n; i++) {
-    const double share = is_second ? 1 - g->weights[i] : g->weights[i];
-    for (size_t j = 0; j < dim; j++)
-      d_out[i * dim + j] = share != 0 && f[i].usable ? (real)(share * g->gradient[i * dim + j]) : 0;
+    const double share = is_second ? 1 - g->weights[i] : g->weights[i],
+                 by_net = p.forms[i].by_net * p.forms[i].in;
+    for (size_t j = 0; j < e->dim; j++)
+      d_out[i * e->dim + j] =
+          share != 0 && f[i].usable ? (real)(share * by_net * g->gradient[i * e->dim + j]) : 0;
   }
-  p->rows.d_x = g->d_x;
-  FMI_TRY(fmi_run_backward(p->plan, &p->weights, &p->rows, 0, e->n, p->work, NULL, err));
+  p.rows.d_x = g->d_x;
+  FMI_TRY(fmi_run_backward(p.plan, &p.weights, &p.rows, 0, e->n, p.work, NULL, err));
   for (size_t i = 0; i < e->n; i++) {
-    const double share = is_second ? 1 - g->weights[i] : g->weights[i];
-    for (size_t j = 0; share != 0 && f[i].usable && j < dim; j++)
-      v[i * dim + j] += f[i].sigma / f[i].determinant * g->d_x[i * dim + j];
+    const double share = is_second ? 1 - g->weights[i] : g->weights[i],
+                 by_state = share * p.forms[i].by_state;
+    for (size_t j = i * e->dim; share != 0 && f[i].usable && j < (i + 1) * e->dim; j++)
+      v[j] += f[i].sigma / f[i].determinant * (g->d_x[j] + by_state * g->gradient[j]);
   }
   return FM_OK;
 }
 
-static fm_status add_gradient(const evaluation *e, const double *clipped, bool has_second, double *v,
-                              fmi_error *err) {
+static fm_status add_gradient(const evaluation *e, double *v, fmi_error *err) {
   const fm_sampler *s = e->w->job->sampler;
   const fmi_guide_slot *g = &e->w->slot->guide;
-  const size_t dim = s->model->net->dim;
+  const size_t dim = e->dim;
   fmi_guide_factors f[FMI_TILE];
   for (size_t i = 0; i < e->n; i++) {
     fm_path_coefficients c;
-    FMI_TRY(fmi_path_at(s->model->path, clipped[i], &c, err));
+    FMI_TRY(fmi_path_at(fmi_sampler_path(s), e->clipped[i], &c, err));
     f[i] = fmi_guide_factors_of(&c, s->guide.options.cap);
   }
   predict(e, f, v);
-  memset(g->gradient, 0, cells_of(e) * sizeof *g->gradient);
+  memset(g->gradient, 0, e->n * e->dim * sizeof *g->gradient);
   FMI_TRY(ask_potential(e, f, err));
   pull(e, f);
-  pass first = first_pass(e), second = second_pass(e);
-  FMI_TRY(go_back(e, &first, false, f, v, err));
-  if (has_second) FMI_TRY(go_back(e, &second, true, f, v, err));
+  FMI_TRY(go_back(e, e->first, false, f, v, err));
+  if (e->has_second) FMI_TRY(go_back(e, e->second, true, f, v, err));
   for (size_t i = 0; i < e->n; i++)
     for (size_t j = 0; f[i].usable && j < dim; j++)
       v[i * dim + j] -= f[i].d_sigma / f[i].determinant * g->gradient[i * dim + j];
@@ -224,16 +224,16 @@ static fm_status add_gradient(const evaluation *e, const double *clipped, bool h
 
 /* Columns that are given are where their path has them, whatever a step made of them: in x, or their
    velocity in v. Either may be NULL. */
-static fm_status replace(const evaluation *e, const double *clipped, double *x, double *v, fmi_error *err) {
+static fm_status replace(const evaluation *e, double *x, double *v, fmi_error *err) {
   const fmi_tile *w = e->w;
   const fm_sampler *s = w->job->sampler;
   const fmi_guide_slot *g = &w->slot->guide;
-  const size_t dim = s->model->net->dim;
+  const size_t dim = e->dim;
   if (!fmi_known_given(&w->job->known) || s->guide.options.inpainting == FM_INPAINT_GUIDE) return FM_OK;
   for (size_t i = 0; i < e->n; i++) {
     const size_t at = (e->row[i] - w->first) * dim;
     fm_path_coefficients c;
-    FMI_TRY(fmi_path_at(s->model->path, clipped[i], &c, err));
+    FMI_TRY(fmi_path_at(fmi_sampler_path(s), e->clipped[i], &c, err));
     for (size_t j = 0; j < dim; j++) {
       if (g->mask[at + j] != 1) continue;
       if (x != NULL) x[i * dim + j] = c.alpha * g->known[at + j] + c.sigma * g->x0[at + j];
@@ -254,17 +254,19 @@ fm_status fmi_guide_velocity(const fmi_tile *w, size_t n, const uint64_t *row, c
                              const double *x, double *dxdt, fmi_error *err) {
   const fm_sampler *s = w->job->sampler;
   const fmi_guide_slot *g = &w->slot->guide;
-  const bool goes_back = asks_gradient(w->job), uncapped = goes_back && s->guide.options.cap < 0;
-  double *clipped = w->slot->t;
-  fmi_sampler_times(s, t, n, clipped);
-  for (size_t i = 0; uncapped && i < n; i++) clipped[i] = fmin(fmax(clipped[i], MARGIN), 1 - MARGIN);
-  fmi_rows rows = fmi_tile_gather(w, n, row, clipped);
-  const evaluation e = {w, &rows, row, t, n, goes_back};
-  const bool has_second = find_weights(&e, g->weights);
-  memcpy(g->x, x, cells_of(&e) * sizeof *x);
-  FMI_TRY(replace(&e, clipped, g->x, NULL, err));
-  for (size_t i = 0; i < cells_of(&e); i++) w->slot->x[i] = (real)g->x[i];
-  FMI_TRY(find_velocity(&e, has_second, dxdt, err));
-  if (goes_back) FMI_TRY(add_gradient(&e, clipped, has_second, dxdt, err));
-  return replace(&e, clipped, NULL, dxdt, err);
+  double clipped[FMI_TILE];
+  evaluation e = {.w = w, .row = row, .t = t, .clipped = clipped, .n = n, .dim = s->model->net->dim};
+  e.goes_back = asks_gradient(w->job);
+  for (size_t i = 0; i < n; i++) {
+    clipped[i] = fmi_path_clip(fmi_sampler_path(s), t[i]);
+    if (e.goes_back && s->guide.options.cap < 0) clipped[i] = fmin(fmax(clipped[i], MARGIN), 1 - MARGIN);
+  }
+  e.has_second = find_weights(&e, g->weights);
+  FMI_TRY(set_first(&e, err));
+  if (e.has_second) FMI_TRY(set_second(&e, err));
+  memcpy(g->x, x, n * e.dim * sizeof *x);
+  FMI_TRY(replace(&e, g->x, NULL, err));
+  FMI_TRY(find_velocity(&e, dxdt, err));
+  if (e.goes_back) FMI_TRY(add_gradient(&e, dxdt, err));
+  return replace(&e, NULL, dxdt, err);
 }

@@ -8,6 +8,7 @@ static void destroy(void *self) {
   fmi_guide_free(&s->guide);
   fmi_free(s->object.memory, s->block);
   fmi_release(s->model);
+  fmi_release(s->path);
   fmi_object_free(s);
 }
 
@@ -69,13 +70,22 @@ static fm_status plan_jacobian(fm_sampler *s, const fmi_runtime *rt, fmi_error *
   return s->jacobian != NULL ? FM_OK : FM_E_NOMEM;
 }
 
+/* What the solver and the path ask of a model. */
+static fm_status check_model(const fm_sampler *s, const fm_model *model, fmi_error *err) {
+  const fm_path *path = s->path != NULL ? s->path : model->path;
+  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, path, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(path, err));
+  if (path == model->path) return FM_OK;
+  FMI_TRY(fmi_path_check_gamma("model: drawing along another path", model->path, err));
+  return fmi_path_check_gamma("sampler_options.path", path, err);
+}
+
 static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) {
   s->plan = fmi_plan_new(rt->memory, s->model->net, rt->kernels, 0, FMI_TILE, 0, false, err);
   if (s->plan == NULL) return FM_E_NOMEM;
   FMI_TRY(plan_jacobian(s, rt, err));
   FMI_TRY(fmi_guide_plan(s, rt, err));
-  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
-  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
+  FMI_TRY(check_model(s, s->model, err));
   fmi_arena arena = {NULL, 0};
   carve(s, &arena);
   s->block = fmi_alloc(rt->memory, 1, arena.used, err);
@@ -95,6 +105,7 @@ fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const 
   s->model = fmi_retain(model);
   s->config = s->check_config = *config;
   s->options = *options;
+  s->path = fmi_retain(options->path);
   s->n_slots = fmi_pool_width(rt->pool);
   s->guided = guidance != NULL;
   if (s->guided) s->guide = (fmi_guide){.options = *guidance, .weaker = fmi_retain(guidance->weaker)};
@@ -107,8 +118,7 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   if (model->net != s->model->net)
     return fmi_fail(err, FM_E_MISMATCH, "model: expected one of the same net as the sampler's");
   if (s->n_logs > 0) FMI_TRY(fmi_density_check(model, err));
-  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, err));
-  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(model, err));
+  FMI_TRY(check_model(s, model, err));
   FMI_TRY(fmi_guide_check(s, model, err));
   fmi_retain(model);
   fmi_release(s->model);

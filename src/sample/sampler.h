@@ -15,7 +15,7 @@ typedef struct fmi_sample_slot {
   real *cond;      /* [tile][cond_dim] of the tile, normalised */
   real *cond_now;  /* the same for the rows of one evaluation */
   int32_t *labels; /* [tile][n_class_columns] for the rows of one evaluation */
-  double *t;       /* [tile] times of one evaluation, within the path's interval */
+  double *t;       /* [tile] times of one evaluation as the network sees them */
   void *noise;
   fm_solve_stats stats;
   /* of samplers with a divergence */
@@ -33,6 +33,7 @@ typedef struct fmi_sample_slot {
 struct fm_sampler {
   fmi_object object;
   const fm_model *model;
+  const fm_path *path; /* of the flow: the caller's, or NULL: the model's */
   fmi_plan *plan;
   fmi_solve_config config;
   fm_sampler_options options;
@@ -102,8 +103,24 @@ fmi_weights fmi_sampler_weights(const fm_sampler *sampler);
 /* The right-hand side of a tile's solve; user is the fmi_tile. */
 fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                             double *dxdt, fmi_error *err);
-/* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
-const double *fmi_sampler_times(const fm_sampler *sampler, const double *t, size_t n, double *clipped);
+/* The path that rows go along. */
+const fm_path *fmi_sampler_path(const fm_sampler *sampler);
+/* What makes a velocity of the network's output for rows at times t [n], n <= FMI_TILE: forms [n], and the
+   network's times [n]. A solver's first and last times may be where the path is singular. */
+fm_status fmi_sampler_forms(const fm_sampler *sampler, const double *t, size_t n, fmi_form *forms,
+                            double *times, fmi_error *err);
+
+/* A network at the rows of one evaluation. */
+typedef struct fmi_pass {
+  const fmi_plan *plan;
+  const fmi_workspace *work;
+  fmi_weights weights;
+  fmi_rows rows;         /* what rows see besides; its x is the next */
+  real *x;               /* [n][dim] workspace: what the network sees of the state */
+  const fmi_form *forms; /* [n] */
+} fmi_pass;
+/* Its velocities v [n][dim] at states x [n][dim], n <= FMI_TILE. */
+fm_status fmi_evaluate(const fmi_pass *pass, size_t n, const double *x, double *v, fmi_error *err);
 
 /* ---- guided samplers: guide.c, guide_velocity.c ---------------------------------------------------------- */
 
@@ -145,11 +162,11 @@ fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const doubl
                           double *dxdt, fmi_error *err);
 
 /* The path as the solver's x1 form: whether the model has one, and it. */
-fm_status fmi_x1_form_check(const fm_model *model, fmi_error *err);
-fmi_x1_form fmi_x1_form_of(const fm_model *model);
+fm_status fmi_x1_form_check(const fm_path *path, fmi_error *err);
+fmi_x1_form fmi_x1_form_of(const fm_sampler *sampler);
 
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
-fm_status fmi_sde_check(const fm_model *model, fmi_error *err);
+fm_status fmi_sde_check(const fm_model *model, const fm_path *path, fmi_error *err);
 fmi_diffusion fmi_sde_of(fmi_tile *tile);
 /* A step to t_next that goes on to *beyond: *keep of its result and *size of noise are a row at t_next, since
    both have the same alpha, and the squares of their sigma add up. */
