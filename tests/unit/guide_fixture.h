@@ -15,10 +15,12 @@ typedef struct gaussian {
   double mean[D], cov[3]; /* cov: 00, 01, 11 */
 } gaussian;
 
-/* The exact velocities, of the null class first, on a path of independent pairs with a standard normal. */
+/* The exact velocities, of the null class first, on a path of independent pairs with a standard normal; or what
+   else a model may predict. */
 typedef struct gaussians {
   gaussian of[CLASSES + 1];
   const fm_path *path;
+  uint32_t prediction, baseline;
   atomic_size_t evaluated; /* rows */
 } gaussians;
 
@@ -51,6 +53,17 @@ static inline fm_path_coefficients at(const fm_path *path, double t) {
   return c;
 }
 
+/* What g predicts is a x + b v. */
+static inline void prediction_of(const gaussians *g, const fm_path_coefficients *c, double *a, double *b) {
+  const double d = c->d_alpha * c->sigma - c->alpha * c->d_sigma;
+  *a = g->baseline ? -fmi_path_baseline(c) : 0;
+  *b = 1;
+  if (g->prediction == FM_VELOCITY) return;
+  *a = g->prediction == FM_X1 ? -c->d_sigma / d : c->d_alpha / d;
+  *b = g->prediction == FM_X1 ? c->sigma / d : -c->alpha / d;
+  if (g->prediction == FM_SCORE) *a /= -c->sigma, *b /= -c->sigma;
+}
+
 static inline int32_t gaussians_forward(void *user, const fm_net_call *call) {
   gaussians *g = user;
   atomic_fetch_add(&g->evaluated, call->n);
@@ -58,9 +71,10 @@ static inline int32_t gaussians_forward(void *user, const fm_net_call *call) {
     const gaussian *one = &g->of[call->labels ? call->labels[i] + 1 : 0];
     const fm_path_coefficients c = at(g->path, call->t[i]);
     const double x[D] = {call->x[i * D], call->x[i * D + 1]};
-    double v[D];
+    double v[D], a, b;
     exact_velocity(one, &c, x, v, NULL, NULL);
-    for (int j = 0; j < D; j++) call->velocity[i * D + (size_t)j] = (float)v[j];
+    prediction_of(g, &c, &a, &b);
+    for (int j = 0; j < D; j++) call->velocity[i * D + (size_t)j] = (float)(a * x[j] + b * v[j]);
   }
   return 0;
 }
@@ -71,10 +85,11 @@ static inline int32_t gaussians_vjp(void *user, const fm_net_call *call) {
     const fm_path_coefficients c = at(g->path, call->t[i]);
     const double x[D] = {call->x[i * D], call->x[i * D + 1]};
     const float *d = call->d_velocity + i * D;
-    double v[D], jacobian[3];
+    double v[D], jacobian[3], a, b;
     exact_velocity(one, &c, x, v, NULL, jacobian);
-    call->d_x[i * D] = (float)(jacobian[0] * d[0] + jacobian[1] * d[1]);
-    call->d_x[i * D + 1] = (float)(jacobian[1] * d[0] + jacobian[2] * d[1]);
+    prediction_of(g, &c, &a, &b);
+    call->d_x[i * D] = (float)(a * d[0] + b * (jacobian[0] * d[0] + jacobian[1] * d[1]));
+    call->d_x[i * D + 1] = (float)(a * d[1] + b * (jacobian[1] * d[0] + jacobian[2] * d[1]));
   }
   return 0;
 }
@@ -87,12 +102,13 @@ static inline fm_model *gaussians_model(fm_ctx *ctx, gaussians *g, fm_path *path
   const uint32_t classes[] = {CLASSES};
   fm_net *net;
   fm_normaliser *norm;
-  fm_model *model;
+  fm_model *model, *velocity;
   g->path = path;
   OK(fm_net_create_custom(ctx, D, classes, 1, 0, 0, gaussians_forward, gaussians_vjp, NULL, g, &net));
   OK(fm_normaliser_create(ctx, shift, scale, D, &norm));
-  OK(fm_model_create(ctx, net, NULL, NULL, path, NULL, norm, NULL, &model));
-  fm_net_destroy(net), fm_normaliser_destroy(norm);
+  OK(fm_model_create(ctx, net, NULL, NULL, path, NULL, norm, NULL, &velocity));
+  OK(fm_model_with_prediction(ctx, velocity, g->prediction, g->baseline, &model));
+  fm_model_destroy(velocity), fm_net_destroy(net), fm_normaliser_destroy(norm);
   return model;
 }
 
