@@ -424,10 +424,10 @@ START_TEST(models_that_do_not_fit_are_named) {
   fm_ctx *ctx = new_ctx(1);
   fm_path *condot = path_of(ctx, "condot"), *cosine = path_of(ctx, "cosine"),
           *bridge = path_of(ctx, "bridge");
-  gaussians *g = new_gaussians();
+  gaussians *g = new_gaussians(), *cosine_g = new_gaussians();
   const double other_scale[D] = {1, 2};
   fm_model *model = gaussians_model(ctx, g, condot, unit_shift, unit_scale);
-  fm_model *other_path = gaussians_model(ctx, new_gaussians(), cosine, unit_shift, unit_scale);
+  fm_model *other_path = gaussians_model(ctx, cosine_g, cosine, unit_shift, unit_scale);
   fm_model *other_units = gaussians_model(ctx, g, condot, unit_shift, other_scale);
   fm_model *wide = wide_model(ctx, 8, 1, "condot"),
            *tube = gaussians_model(ctx, g, bridge, unit_shift, unit_scale);
@@ -462,7 +462,8 @@ START_TEST(models_that_do_not_fit_are_named) {
   fm_sampler_destroy(s);
   fm_model_destroy(model), fm_model_destroy(other_path), fm_model_destroy(other_units),
       fm_model_destroy(wide);
-  fm_model_destroy(tube), fm_path_destroy(condot), fm_path_destroy(cosine), fm_path_destroy(bridge), free(g);
+  fm_model_destroy(tube), fm_path_destroy(condot), fm_path_destroy(cosine), fm_path_destroy(bridge), free(g),
+      free(cosine_g);
   fm_ctx_destroy(ctx);
 }
 END_TEST
