@@ -63,7 +63,7 @@ static moments moments_of(uint32_t method, uint32_t n_steps, double g, bool fall
   double *y = new_block(n, sizeof *y);
   void *workspace = aligned_alloc(64, fmi_round_up(config.method->workspace(&config, n, 1), 64));
   const fmi_rhs rhs = {flow, &l};
-  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, NULL, &l};
+  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, NULL, NULL, &l};
   y[n_steps] = 1;
   const fmi_solve_job job = {.config = &config,
                              .rhs = &rhs,
