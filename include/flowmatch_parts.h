@@ -608,6 +608,8 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
    Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
    weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
    Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.
+   The last three renew noise in steps of FM_SOLVER_DDIM, the default and only one with them: a row becomes
+   alpha x1 + sigma (k x0 + sqrt(1 - k^2) xi) of the next time, sigma staying what it is.
    Noise is keyed by (seed, row, step): "same bits" holds. Transports and fm_sampler_log_density keep to the
    flow. */
 #define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
@@ -615,6 +617,11 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 #define FM_DIFFUSION_OVERSHOOT 3u        /* no g: Euler's step goes on to t' + c h (1 - t') with c =
                                             diffusion_level, and noise brings the row back to t' (Hu et al.,
                                             "AMO Sampler", arXiv 2411.19415). No score is needed */
+#define FM_DIFFUSION_DDPM 4u    /* ancestral: k of DDPM's posterior (Ho et al. 2020), alpha(t) sigma(t') / (alpha(t')
+                                   sigma(t)); diffusion_level is eta of DDIM, 0 to 1: 1 - k^2 is eta^2 of it */
+#define FM_DIFFUSION_REFRESH 5u /* 1 - k^2 = diffusion_level^2, 0 to 1, in every step */
+#define FM_DIFFUSION_RATE 6u    /* 1 - k = min(1, h diffusion_level sigma(t')^(p - 1)), h = t' - t: at a rate in
+                                   time. p = diffusion_power */
 #define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
 
 /* ---- Setting up structs -------------------------------------------------------------------------- */

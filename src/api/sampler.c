@@ -21,7 +21,8 @@ static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
 /* With defaults filled in, also that of the solver. */
 static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_options *solver, size_t dim) {
   const bool own = o->diffusion == FM_DIFFUSION_CUSTOM;
-  if (o->diffusion > FM_DIFFUSION_OVERSHOOT && !own)
+  const bool renews = o->diffusion >= FM_DIFFUSION_DDPM && o->diffusion <= FM_DIFFUSION_RATE;
+  if (o->diffusion > FM_DIFFUSION_RATE && !own)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "sampler_options.diffusion: expected one of FM_DIFFUSION_..., found %llu",
                     (unsigned long long)o->diffusion);
@@ -29,9 +30,14 @@ static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_o
           "sampler_options.diffusion_fn: expected with FM_DIFFUSION_CUSTOM, and only then");
   REQUIRE(o->diffusion_level >= 0 && o->diffusion_level < HUGE_VAL,
           "sampler_options.diffusion_level: expected a finite number >= 0, found %g", o->diffusion_level);
+  REQUIRE(o->diffusion_level <= 1 || !renews || o->diffusion == FM_DIFFUSION_RATE,
+          "sampler_options.diffusion_level: expected a share of at most 1, found %g", o->diffusion_level);
+  REQUIRE(fabs(o->diffusion_power) < HUGE_VAL,
+          "sampler_options.diffusion_power: expected a finite number, found %g", o->diffusion_power);
   if (o->diffusion_level == 0) o->diffusion_level = 1;
+  o->diffusion_power = o->diffusion_power < 0 ? 0 : o->diffusion_power == 0 ? 1 : o->diffusion_power;
   if (o->diffusion == 0) return FM_OK;
-  if (solver->method == 0) solver->method = FM_SOLVER_EULER;
+  if (solver->method == 0) solver->method = renews ? FM_SOLVER_DDIM : FM_SOLVER_EULER;
   /* Noise has 2^32 blocks of four for every row. */
   REQUIRE(dim / 4 + 1 <= UINT32_MAX / fmi_max(solver->n_steps, 20),
           "solver_options.n_steps: expected fewer with %zu columns and diffusion, found %u", dim,
@@ -52,10 +58,12 @@ fm_status fmi_sampler_read_options(fm_ctx *ctx, const fm_model *model, const fm_
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "solver_options.method: overshooting goes with euler only, found %s",
                     config->method->name);
-  if (o->diffusion != 0 && !fmi_sde_has(config->method))
+  const bool renews = o->diffusion >= FM_DIFFUSION_DDPM && o->diffusion <= FM_DIFFUSION_RATE;
+  if (o->diffusion != 0 &&
+      (!fmi_sde_has(config->method) || renews != (config->method->kind == FM_SOLVER_DDIM)))
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
-                    "solver_options.method: with diffusion expected euler or heun2, found %s",
-                    config->method->name);
+                    "solver_options.method: with this diffusion expected %s, found %s",
+                    renews ? "ddim" : "euler or heun2", config->method->name);
   if (o->divergence != 0 && config->method->stepper->needs_path)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
                     config->method->name);

@@ -172,6 +172,9 @@ fmi_diffusion fmi_sde_of(fmi_tile *tile);
    both have the same alpha, and the squares of their sigma add up. */
 fm_status fmi_sde_overshoot(const fm_path *path, double level, double t, double t_next, double *beyond,
                             double *keep, double *size, fmi_error *err);
+/* The share of its noise that a row keeps in a step from t to t_next with FM_DIFFUSION_DDPM, _REFRESH, _RATE. */
+fm_status fmi_sde_keep(const fm_path *path, uint64_t diffusion, double level, double power, double t,
+                       double t_next, double *share, fmi_error *err);
 /* dxdt [n][dim], the velocity at (t, x), becomes dxdt + half_g2 score; scores [n][dim] is scratch. */
 fm_status fmi_sde_add_score(const fm_path *path, size_t n, size_t dim, const double *t, const double *x,
                             double half_g2, double *scores, double *dxdt, fmi_error *err);

@@ -102,7 +102,36 @@ static fm_status overshoot(void *user, double t, double t_next, double *beyond, 
                            err);
 }
 
+/* The posterior's of Ho et al., "Denoising Diffusion Probabilistic Models", NeurIPS 2020, eq. 7, for DDPM, with
+   the level as eta of DDIM (Song et al., ICLR 2021, eq. 16). */
+fm_status fmi_sde_keep(const fm_path *path, uint64_t diffusion, double level, double power, double t,
+                       double t_next, double *share, fmi_error *err) {
+  fm_path_coefficients now, next;
+  FMI_TRY(fmi_path_limit_at(path, t, &now, err));
+  FMI_TRY(fmi_path_limit_at(path, t_next, &next, err));
+  if (diffusion == FM_DIFFUSION_RATE) {
+    *share = next.sigma > 0 ? fmax(1 - (t_next - t) * level * pow(next.sigma, power - 1), 0) : 1;
+    return FM_OK;
+  }
+  const double posterior = now.alpha * next.sigma / (next.alpha * now.sigma);
+  const double renewed =
+      diffusion == FM_DIFFUSION_DDPM ? level * level * (1 - posterior * posterior) : level * level;
+  *share = sqrt(fmax(1 - renewed, 0));
+  return FM_OK;
+}
+
+static fm_status keep(void *user, double t, double t_next, double *share, fmi_error *err) {
+  const fmi_tile *w = user;
+  const fm_sampler *s = w->job->sampler;
+  const fm_sampler_options *o = &s->options;
+  return fmi_sde_keep(fmi_sampler_path(s), o->diffusion, o->diffusion_level, o->diffusion_power, t, t_next,
+                      share, err);
+}
+
 fmi_diffusion fmi_sde_of(fmi_tile *tile) {
-  const bool overshoots = tile->job->sampler->options.diffusion == FM_DIFFUSION_OVERSHOOT;
-  return (fmi_diffusion){diffusion_at, add_score, noise, overshoots ? overshoot : NULL, tile};
+  const uint64_t kind = tile->job->sampler->options.diffusion;
+  const bool keeps = kind == FM_DIFFUSION_DDPM || kind == FM_DIFFUSION_REFRESH || kind == FM_DIFFUSION_RATE;
+  return (fmi_diffusion){
+      diffusion_at,        add_score, noise, kind == FM_DIFFUSION_OVERSHOOT ? overshoot : NULL,
+      keeps ? keep : NULL, tile};
 }

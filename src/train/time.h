@@ -20,7 +20,8 @@ typedef struct fmi_loss_weight {
   const char *name;
   double (*at)(double t, const fm_path_coefficients *c, double a);
   double a_fallback, a_most; /* the parameter's default and bound; 0: there is none */
-  bool needs_conversion;     /* is about x1 or x0, which only paths without gamma tell from the velocity */
+  bool ends;                 /* is about x1 or x0, which only paths without gamma tell from the velocity */
+  uint32_t own;              /* the prediction whose loss it makes of the velocity's, or FM_VELOCITY */
 } fmi_loss_weight;
 
 /* Kind 0 is the first: uniform, constant. NULL: unknown. */

@@ -160,8 +160,8 @@ END_TEST
 
 /* ---- values that are kept -------------------------------------------------------------------------------------- */
 
-static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5, FM_SOLVER_HEUN2, FM_SOLVER_AB3,
-                                   FM_SOLVER_EXPONENTIAL_2M};
+static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5,         FM_SOLVER_HEUN2,
+                                   FM_SOLVER_AB3,   FM_SOLVER_EXPONENTIAL_2M, FM_SOLVER_DDIM};
 
 /* To the bit, by every method, with noise too, in both precisions; a NaN is unknown. */
 START_TEST(known_values_are_kept) {

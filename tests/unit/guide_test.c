@@ -242,8 +242,8 @@ static int32_t quadratic_potential(void *user, const fm_potential_call *call) {
   return 0;
 }
 
-static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5, FM_SOLVER_HEUN2, FM_SOLVER_AB3,
-                                   FM_SOLVER_EXPONENTIAL_2M};
+static const uint32_t methods[] = {FM_SOLVER_EULER, FM_SOLVER_DOPRI5,         FM_SOLVER_HEUN2,
+                                   FM_SOLVER_AB3,   FM_SOLVER_EXPONENTIAL_2M, FM_SOLVER_DDIM};
 
 /* Nothing that steers: the bits of a plain sampler, also with noise. */
 START_TEST(weight_one_is_a_plain_sampler) {
