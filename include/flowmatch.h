@@ -499,6 +499,10 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
+  uint32_t prediction; /* what the net predicts: FM_VELOCITY 0, FM_X1, FM_X0 or FM_SCORE, of which the last
+                          needs the Gaussian prior and independent pairs; all but 0 need gamma = 0 */
+  uint32_t baseline;   /* 1: the net learns what the velocity has beyond the Gaussian's, (alpha alpha' + sigma
+                          sigma') / (alpha^2 + sigma^2) x, which the model adds. With FM_VELOCITY only */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -585,6 +589,7 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in x1, of the class of DPM-Solver++(2M) (Lu et al., arXiv
                                   2211.01095), for few steps. For samplers only, without densities and with
                                   gamma = 0, else FM_E_UNSUPPORTED */
+#define FM_SOLVER_DDIM 14u    /* order 1 [1]: x1 and x0 put together at the next time (Song et al. 2021). Likewise */
 /* Methods that choose their steps for every row by itself; with fixed_steps they take n_steps fixed ones: */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
@@ -632,6 +637,10 @@ typedef struct fm_sampler_options {
   double diffusion_level; /* above 0; 0: 1 */
   fm_diffusion_fn diffusion_fn; /* with FM_DIFFUSION_CUSTOM only */
   void *diffusion_user;         /* given to it */
+  double diffusion_power; /* p of FM_DIFFUSION_RATE; 0: 1; negative: none, 0 */
+  const fm_path *path; /* rows go along this path, by a change of time and scale (fm_path_transform): needs
+                          gamma = 0 in both; NULL: along the model's */
+  FM_TAIL_32
 } fm_sampler_options;
 
 /* A sampler for a model. solver, options NULL: the defaults. */

@@ -89,6 +89,21 @@ FM_API fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from
                                  const double *t, const double *x, const double *value, size_t n,
                                  size_t dim, double *out);
 
+/* States of two paths with equal alpha / sigma are equal up to a factor, so a velocity v(x, t) of one makes a
+   flow along the other (Karras et al., NeurIPS 2022; docs/diffusion.md):
+   u(y, r) = d_scale / scale y + scale d_time v(y / scale, time). */
+typedef struct fm_path_change {
+  uint64_t struct_size;
+  double time, d_time;   /* t on the path, and dt/dr */
+  double scale, d_scale; /* s with y = s x, and ds/dr */
+} fm_path_change;
+
+/* The change from `path` to the path `to` at its time r. FM_E_DOMAIN where a derivative of `to` is infinite,
+   where `path` has no such alpha / sigma, and where a velocity of `path` doesn't tell that of `to`. Paths with
+   gamma != 0 are FM_E_UNSUPPORTED. Set out->struct_size first. */
+FM_API fm_status fm_path_transform(fm_ctx *ctx, const fm_path *path, const fm_path *to, double r,
+                                   fm_path_change *out);
+
 /* ---- Priors -------------------------------------------------------------------------------------- */
 
 /* Writes n rows of the source, first_row on, in the data's units (the model's normaliser is applied). A
@@ -276,6 +291,15 @@ FM_API fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *pa
                                  const fm_path *path, const fm_prior *prior,
                                  const fm_normaliser *normaliser, const fm_normaliser *cond_normaliser,
                                  fm_model **out);
+/* The same weights with an output of another meaning: prediction FM_VELOCITY, FM_X1, FM_X0 or FM_SCORE (as
+   trainer_options.prediction has them), baseline 0 or 1. For weights from elsewhere: fm_model_create makes
+   those of a velocity. A network that predicts x0 or a score is asked where alpha / sigma >= 1 / 200, one
+   that predicts x1 or a score where it is <= 100: beyond, its error would weigh more than that in the other
+   end, and the ends are those last told. */
+FM_API fm_status fm_model_with_prediction(fm_ctx *ctx, const fm_model *model, uint32_t prediction,
+                                          uint32_t baseline, fm_model **out);
+FM_API uint32_t fm_model_prediction(const fm_model *model); /* FM_VELOCITY, ...; 0 for NULL */
+FM_API uint32_t fm_model_baseline(const fm_model *model);   /* 0 or 1 */
 /* Copies weights out: params, ema [n_params]; either may be NULL. */
 FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params, float *ema);
 
@@ -291,7 +315,9 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 #define FM_TIME_EDM 6u          /* 1 / (1 + s), log s ~ N(a, b^2), a -1.2, b 1.2 (Karras et al. 2022) */
 #define FM_TIME_COSMAP 7u       /* the cosine schedule's noise levels on CondOT (Esser et al., eq. 21) */
 
-/* The weight w(t) of the loss. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
+/* The weight w(t) of the velocity's loss, also where the net predicts something else: the same objective,
+   whatever its output means. Without a weight such a net has the squared error of what it predicts, and
+   evaluations always do. FM_WEIGHT_X0 for FM_X0 is the usual noise prediction. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
    x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
 #define FM_WEIGHT_CONSTANT 1u /* 1: the default */
 #define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
@@ -308,7 +334,7 @@ struct fm_time_request {
   double *t;              /* out, [n] */
 };
 
-/* Weights >= 0 of the loss at times t, likewise. */
+/* Weights >= 0 of the velocity's loss at times t, likewise. */
 struct fm_time_weight_request {
   uint64_t struct_size;
   uint64_t n;
@@ -582,6 +608,8 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
    Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
    weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
    Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.
+   The last three renew noise in steps of FM_SOLVER_DDIM, the default and only one with them: a row becomes
+   alpha x1 + sigma (k x0 + sqrt(1 - k^2) xi) of the next time, sigma staying what it is.
    Noise is keyed by (seed, row, step): "same bits" holds. Transports and fm_sampler_log_density keep to the
    flow. */
 #define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
@@ -589,12 +617,18 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 #define FM_DIFFUSION_OVERSHOOT 3u        /* no g: Euler's step goes on to t' + c h (1 - t') with c =
                                             diffusion_level, and noise brings the row back to t' (Hu et al.,
                                             "AMO Sampler", arXiv 2411.19415). No score is needed */
+#define FM_DIFFUSION_DDPM 4u    /* ancestral: k of DDPM's posterior (Ho et al. 2020), alpha(t) sigma(t') / (alpha(t')
+                                   sigma(t)); diffusion_level is eta of DDIM, 0 to 1: 1 - k^2 is eta^2 of it */
+#define FM_DIFFUSION_REFRESH 5u /* 1 - k^2 = diffusion_level^2, 0 to 1, in every step */
+#define FM_DIFFUSION_RATE 6u    /* 1 - k = min(1, h diffusion_level sigma(t')^(p - 1)), h = t' - t: at a rate in
+                                   time. p = diffusion_power */
 #define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
 
 /* ---- Setting up structs -------------------------------------------------------------------------- */
 
 FM_DEFINE_INIT_(fm_ctx_info)
 FM_DEFINE_INIT_(fm_path_coefficients)
+FM_DEFINE_INIT_(fm_path_change)
 FM_DEFINE_INIT_(fm_npy_info)
 FM_DEFINE_INIT_(fm_coupling_options)
 FM_DEFINE_INIT_(fm_coupling_stats)

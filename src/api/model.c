@@ -16,7 +16,7 @@ fm_status fm_model_create(fm_ctx *ctx, const fm_net *net, const float *params, c
   REQUIRE_ARRAY(params, net->n_params);
   FMI_TRY(check_params(ctx, "params", params, net->n_params));
   FMI_TRY(check_params(ctx, "ema", ema, net->n_params));
-  fmi_parts parts = {net, path, prior, normaliser, cond_normaliser};
+  fmi_parts parts = {net, path, prior, normaliser, cond_normaliser, {.kind = FM_VELOCITY}};
   fm_model *m = fmi_model_new(ctx->memory, &parts, &ctx->err);
   if (m != NULL) {
     fmi_reals_from_floats(m->params, params, net->n_params);
@@ -67,8 +67,10 @@ fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *params,
   return FM_OK;
 }
 
-static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to, const char *key,
-                                const char *value) {
+uint32_t fm_model_prediction(const fm_model *model) { return model ? model->prediction.kind : 0; }
+uint32_t fm_model_baseline(const fm_model *model) { return model ? model->prediction.baseline : 0; }
+
+static fm_status copy_into(fm_ctx *ctx, const fm_model *from, fm_model *to) {
   memcpy(to->params, from->params, from->net->n_params * sizeof(real));
   memcpy(to->ema, from->ema, from->net->n_params * sizeof(real));
   to->train_steps = from->train_steps;
@@ -76,7 +78,19 @@ static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to,
   fmi_model_pack(to, ctx->runtime.kernels);
   for (size_t i = 0; i < from->n_notes; i++)
     FMI_TRY(fmi_model_add_note(to, from->notes[i].key, from->notes[i].value, &ctx->err));
-  return fmi_model_add_note(to, key, value, &ctx->err);
+  return FM_OK;
+}
+
+/* A copy made of these parts, with a note unless key is NULL; *out is NULL on failure. */
+static void copy(fm_ctx *ctx, const fm_model *from, const fmi_parts *parts, const char *key,
+                 const char *value, fm_model **out) {
+  *out = fmi_model_new(ctx->memory, parts, &ctx->err);
+  if (*out == NULL) return;
+  fm_status status = copy_into(ctx, from, *out);
+  if (status == FM_OK && key != NULL) status = fmi_model_add_note(*out, key, value, &ctx->err);
+  if (status == FM_OK) return;
+  fmi_release(*out);
+  *out = NULL;
 }
 
 fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key, const char *value,
@@ -89,13 +103,23 @@ fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key
   REQUIRE(strlen(value) <= 4096, "value: expected at most 4096 bytes, found %zu", strlen(value));
   REQUIRE(fmi_utf8_valid(key, strlen(key)), "key: expected UTF-8, found other bytes");
   REQUIRE(fmi_utf8_valid(value, strlen(value)), "value: expected UTF-8, found other bytes");
-  fmi_parts parts = {model->net, model->path, model->prior, model->normaliser, model->cond_normaliser};
-  fm_model *copy = fmi_model_new(ctx->memory, &parts, &ctx->err);
-  if (copy != NULL && copy_with_note(ctx, model, copy, key, value) != FM_OK) {
-    fmi_release(copy);
-    copy = NULL;
-  }
-  RETURN_HANDLE(copy);
+  const fmi_parts parts = fmi_parts_of(model);
+  fm_model *noted;
+  copy(ctx, model, &parts, key, value, &noted);
+  RETURN_HANDLE(noted);
+}
+
+fm_status fm_model_with_prediction(fm_ctx *ctx, const fm_model *model, uint32_t prediction, uint32_t baseline,
+                                   fm_model **out) {
+  REQUIRE_OUT();
+  REQUIRE_POINTER(model);
+  if (prediction == FM_SCORE && model->paired)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "prediction: a score needs independent pairs");
+  fmi_parts parts = fmi_parts_of(model);
+  parts.prediction = (fmi_prediction){.kind = prediction, .baseline = baseline};
+  fm_model *read;
+  copy(ctx, model, &parts, NULL, NULL, &read);
+  RETURN_HANDLE(read);
 }
 
 const char *fm_model_note(const fm_model *model, const char *key) {

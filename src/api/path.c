@@ -149,3 +149,14 @@ fm_status fm_path_convert(fm_ctx *ctx, const fm_path *path, uint32_t from, uint3
   REQUIRE_ARRAY(out, n);
   return fmi_path_convert(path, from, to, t, x, value, n, dim, out, &ctx->err);
 }
+
+fm_status fm_path_transform(fm_ctx *ctx, const fm_path *path, const fm_path *to, double r,
+                            fm_path_change *out) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(path);
+  REQUIRE_POINTER(to);
+  REQUIRE_POINTER(out);
+  fm_path_change change;
+  FMI_TRY(fmi_path_transform(path, to, r, &change, &ctx->err));
+  return fmi_struct_write(&ctx->err, "out", &change, sizeof change, out);
+}

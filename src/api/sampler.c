@@ -21,7 +21,8 @@ static fm_status check_divergence(fm_ctx *ctx, fm_sampler_options *o) {
 /* With defaults filled in, also that of the solver. */
 static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_options *solver, size_t dim) {
   const bool own = o->diffusion == FM_DIFFUSION_CUSTOM;
-  if (o->diffusion > FM_DIFFUSION_OVERSHOOT && !own)
+  const bool renews = o->diffusion >= FM_DIFFUSION_DDPM && o->diffusion <= FM_DIFFUSION_RATE;
+  if (o->diffusion > FM_DIFFUSION_RATE && !own)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "sampler_options.diffusion: expected one of FM_DIFFUSION_..., found %llu",
                     (unsigned long long)o->diffusion);
@@ -29,9 +30,14 @@ static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_o
           "sampler_options.diffusion_fn: expected with FM_DIFFUSION_CUSTOM, and only then");
   REQUIRE(o->diffusion_level >= 0 && o->diffusion_level < HUGE_VAL,
           "sampler_options.diffusion_level: expected a finite number >= 0, found %g", o->diffusion_level);
+  REQUIRE(o->diffusion_level <= 1 || !renews || o->diffusion == FM_DIFFUSION_RATE,
+          "sampler_options.diffusion_level: expected a share of at most 1, found %g", o->diffusion_level);
+  REQUIRE(fabs(o->diffusion_power) < HUGE_VAL,
+          "sampler_options.diffusion_power: expected a finite number, found %g", o->diffusion_power);
   if (o->diffusion_level == 0) o->diffusion_level = 1;
+  o->diffusion_power = o->diffusion_power < 0 ? 0 : o->diffusion_power == 0 ? 1 : o->diffusion_power;
   if (o->diffusion == 0) return FM_OK;
-  if (solver->method == 0) solver->method = FM_SOLVER_EULER;
+  if (solver->method == 0) solver->method = renews ? FM_SOLVER_DDIM : FM_SOLVER_EULER;
   /* Noise has 2^32 blocks of four for every row. */
   REQUIRE(dim / 4 + 1 <= UINT32_MAX / fmi_max(solver->n_steps, 20),
           "solver_options.n_steps: expected fewer with %zu columns and diffusion, found %u", dim,
@@ -39,29 +45,39 @@ static fm_status check_diffusion(fm_ctx *ctx, fm_sampler_options *o, fm_solver_o
   return FM_OK;
 }
 
+fm_status fmi_sampler_read_options(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
+                                   const fm_sampler_options *options, fmi_solve_config *config,
+                                   fm_sampler_options *o) {
+  READ_OPTIONS(fm_solver_options, so, solver);
+  FMI_TRY(fmi_options_read(&ctx->err, "fm_sampler_options", options, o, sizeof *o));
+  REQUIRE(o->deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o->deadline);
+  FMI_TRY(check_divergence(ctx, o));
+  FMI_TRY(check_diffusion(ctx, o, &so, model->net->dim));
+  FMI_TRY(fmi_solve_configure(&so, config, &ctx->err));
+  if (o->diffusion == FM_DIFFUSION_OVERSHOOT && config->method->kind != FM_SOLVER_EULER)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: overshooting goes with euler only, found %s",
+                    config->method->name);
+  const bool renews = o->diffusion >= FM_DIFFUSION_DDPM && o->diffusion <= FM_DIFFUSION_RATE;
+  if (o->diffusion != 0 &&
+      (!fmi_sde_has(config->method) || renews != (config->method->kind == FM_SOLVER_DDIM)))
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                    "solver_options.method: with this diffusion expected %s, found %s",
+                    renews ? "ddim" : "euler or heun2", config->method->name);
+  if (o->divergence != 0 && config->method->stepper->needs_path)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
+                    config->method->name);
+  return FM_OK;
+}
+
 fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                             const fm_sampler_options *options, fm_sampler **out) {
   REQUIRE_OUT();
   REQUIRE_POINTER(model);
-  READ_OPTIONS(fm_solver_options, so, solver);
-  READ_OPTIONS(fm_sampler_options, o, options);
-  REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
-  FMI_TRY(check_divergence(ctx, &o));
-  FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
   fmi_solve_config config;
-  FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
-  if (o.diffusion == FM_DIFFUSION_OVERSHOOT && config.method->kind != FM_SOLVER_EULER)
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
-                    "solver_options.method: overshooting goes with euler only, found %s",
-                    config.method->name);
-  if (o.diffusion != 0 && !fmi_sde_has(config.method))
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
-                    "solver_options.method: with diffusion expected euler or heun2, found %s",
-                    config.method->name);
-  if (o.divergence != 0 && config.method->stepper->needs_path)
-    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
-                    config.method->name);
-  RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
+  fm_sampler_options o;
+  FMI_TRY(fmi_sampler_read_options(ctx, model, solver, options, &config, &o));
+  RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, NULL, &ctx->err));
 }
 
 void fm_sampler_destroy(fm_sampler *sampler) { fmi_release(sampler); }
@@ -73,8 +89,8 @@ fm_status fm_sampler_set_model(fm_ctx *ctx, fm_sampler *sampler, const fm_model 
   return fmi_sampler_set_model(sampler, model, &ctx->err);
 }
 
-static fm_status check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels, const float *cond,
-                                  size_t n) {
+fm_status fmi_sampler_check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels,
+                                       const float *cond, size_t n) {
   REQUIRE_CELLS(n, net->dim);
   FMI_TRY(fmi_check_labels(net, labels, n, &ctx->err));
   return cond ? fmi_check_finite_f32("cond", cond, n, net->cond_dim, &ctx->err) : FM_OK;
@@ -82,7 +98,7 @@ static fm_status check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t 
 
 static fm_status draw(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
                       const int32_t *labels, const float *cond, size_t n, float *out_f32, double *out_f64) {
-  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_sampler_check_conditions(ctx, sampler->model->net, labels, cond, n));
   fmi_transport job = {.sampler = sampler,
                        .rt = &ctx->runtime,
                        .t0 = 0,
@@ -124,7 +140,7 @@ fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, doub
   REQUIRE(t0 >= 0 && t0 <= 1, "t0: expected 0 to 1, found %g", t0);
   REQUIRE(t1 >= 0 && t1 <= 1, "t1: expected 0 to 1, found %g", t1);
   REQUIRE_ARRAY(x, n);
-  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_sampler_check_conditions(ctx, sampler->model->net, labels, cond, n));
   FMI_TRY(fmi_check_finite_f64("x", x, n, sampler->model->net->dim, &ctx->err));
   fmi_transport job = {.sampler = sampler,
                        .rt = &ctx->runtime,
@@ -156,7 +172,7 @@ fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double
   REQUIRE_ARRAY(x, n);
   REQUIRE_ARRAY(out, n);
   REQUIRE_CELLS(fmi_mul_size(n, n_times), dim);
-  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_sampler_check_conditions(ctx, sampler->model->net, labels, cond, n));
   FMI_TRY(fmi_check_finite_f64("x", x, n, dim, &ctx->err));
   double *state = n > 0 ? out + (n_times - 1) * n * dim : out;
   if (n > 0) memmove(state, x, n * dim * sizeof *x);
@@ -185,7 +201,10 @@ static fm_status find_densities(fm_ctx *ctx, fmi_density *job, fm_solve_stats *s
   const fm_sampler *sampler = job->flow.sampler;
   if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
   REQUIRE_ARRAY(job->log_density, job->flow.n);
-  FMI_TRY(check_conditions(ctx, sampler->model->net, job->flow.labels, job->flow.cond, job->flow.n));
+  FMI_TRY(
+      fmi_sampler_check_conditions(ctx, sampler->model->net, job->flow.labels, job->flow.cond, job->flow.n));
+  if (sampler->guided)
+    return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "sampler: guided draws have no log-density");
   REQUIRE(sampler->n_logs > 0, "sampler: expected one made with sampler_options.divergence");
   fm_solve_stats total = {.struct_size = sizeof total};
   fm_status status = fmi_density_run(job, &total, &ctx->err);
@@ -256,7 +275,7 @@ fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, 
   REQUIRE_ARRAY(x, n);
   REQUIRE_ARRAY(t, n);
   REQUIRE_ARRAY(out, n);
-  FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
+  FMI_TRY(fmi_sampler_check_conditions(ctx, sampler->model->net, labels, cond, n));
   FMI_TRY(fmi_check_finite_f32("x", x, n, sampler->model->net->dim, &ctx->err));
   FMI_TRY(fmi_check_finite_f64("t", t, n, 1, &ctx->err));
   return fmi_sampler_velocity(sampler, x, t, labels, cond, n, out, &ctx->err);

@@ -12,7 +12,8 @@ fm_status fm_trainer_create(fm_ctx *ctx, const fm_net *net, const fm_path *path,
   REQUIRE_POINTER(net);
   READ_OPTIONS(fm_trainer_options, o, options);
   if (params) FMI_TRY(fmi_check_finite_f32("params", params, 1, net->n_params, &ctx->err));
-  fmi_parts parts = {net, path, prior, normaliser, cond_normaliser};
+  fmi_parts parts = {
+      net, path, prior, normaliser, cond_normaliser, {.kind = o.prediction, .baseline = o.baseline}};
   fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, optimizer, &o, &ctx->err);
   if (t == NULL) return ctx->err.status;
   fm_status status = FM_OK;
@@ -137,7 +138,7 @@ fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *d
   REQUIRE_POINTER(data);
   REQUIRE_POINTER(loss);
   const fm_trainer_options defaults = {.struct_size = sizeof defaults};
-  fmi_parts parts = {model->net, model->path, model->prior, model->normaliser, model->cond_normaliser};
+  const fmi_parts parts = fmi_parts_of(model);
   fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, NULL, &defaults, &ctx->err);
   if (t == NULL) return ctx->err.status;
   memcpy(t->ema, model->ema, model->net->n_params * sizeof(real));

@@ -2,7 +2,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "flowmatch_parts.h"
+#include "flowmatch_guide.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -46,6 +46,8 @@ void drawing_end(drawing *d) {
   fm_model_destroy(d->model);
   free(d->labels);
   free(d->cond);
+  free(d->known);
+  free(d->known_mask);
   free(d->shown);
   free(d->masked);
   memset(d, 0, sizeof *d);
@@ -195,14 +197,21 @@ const float *drawing_cond(const drawing *d, size_t row) {
   return d->cond ? d->cond + row * fm_net_cond_dim(fm_model_net(d->model)) : NULL;
 }
 
-static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
+/* Rows of the network: wide [n][dim + n_masked]. */
+static fm_status draw_wide(drawing *d, size_t row, size_t n, double *wide) {
   const int32_t *classes = drawing_labels(d, row);
   const float *cond = drawing_cond(d, row);
-  if (d->n_masked == 0)
-    return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, out);
+  const uint64_t first = d->first_row + row;
+  const size_t at = row * (d->dim + d->n_masked);
+  if (!d->known) return fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, first, classes, cond, n, wide);
+  return fm_sampler_draw_guided_f64(d->ctx, d->sampler, d->seed, first, classes, cond, NULL, d->known + at,
+                                    d->known_mask + at, n, wide, NULL, NULL);
+}
+
+static fm_status draw(drawing *d, size_t row, size_t n, double *out) {
+  if (d->n_masked == 0) return draw_wide(d, row, n, out);
   double *wide = cli_alloc(n * (d->dim + d->n_masked), sizeof *wide);
-  fm_status status =
-      fm_sampler_draw_f64(d->ctx, d->sampler, d->seed, d->first_row + row, classes, cond, n, wide);
+  fm_status status = draw_wide(d, row, n, wide);
   if (status == FM_OK) drawing_apply_masks(d, wide, n, out);
   free(wide);
   return status;

@@ -15,8 +15,10 @@ typedef struct drawing {
   size_t n_masked;
   size_t n; /* rows to draw; the caller sets it, and the two below */
   uint64_t seed, first_row;
-  int32_t *labels;   /* [n][class columns]; NULL: none asked for */
-  float *cond;       /* [n][cond_dim]; NULL: none given */
+  int32_t *labels; /* [n][class columns]; NULL: none asked for */
+  float *cond;     /* [n][cond_dim]; NULL: none given */
+  double *known;   /* [n][columns of the network] with its mask, for a guided sampler; NULL: none */
+  float *known_mask;
   int32_t *shown;    /* [n]: the classes of the column drawn with 'each', for pictures; NULL: none */
   uint32_t n_shown;  /* how many there are */
   progress progress; /* for the caller to begin */

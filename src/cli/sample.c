@@ -1,6 +1,7 @@
 /* sample.c - flowmatch sample: new rows from a model. */
 #include "cli/args.h"
 #include "cli/drawing.h"
+#include "cli/guidance.h"
 #include "cli/plot.h"
 #include "cli/rows_out.h"
 #include "cli/solver.h"
@@ -19,6 +20,8 @@ typedef struct sample_options {
   solver_words how;
   fm_solver_options solver;
   fm_sampler_options sampler;
+  guidance_words steered;
+  fm_guidance_options guidance;
   double diffusion; /* 0: none */
   bool quiet;
 } sample_options;
@@ -41,6 +44,7 @@ static const option options[] = {
     {OPTION_COUNT, 0, "seed", "N", AT(seed), 0, 0, "same seed, same rows (0)"},
     {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
      "begin with row N of the endless table that the seed stands for (0)"},
+    GUIDANCE_OPTIONS(AT(steered)),
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
     {OPTION_REAL, 0, "diffusion", "X", AT(diffusion), 1e-6, 1e3,
@@ -66,6 +70,8 @@ const command sample_command = {
                 "  flowmatch sample digits.safetensors -n 500 --label 7 --steps 20 -o sevens.npy\n"
                 "  flowmatch sample digits.safetensors -n 500 --solver rk4 --steps 5 -o sevens.npy\n"
                 "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --seed 42 -o out.npy\n"
+                "  flowmatch sample digits.safetensors -n 500 --label 7 --guidance 2 -o clear_sevens.npy\n"
+                "  flowmatch sample rows.safetensors -n 100 --known half_empty.csv -o completed.csv\n"
                 "  flowmatch sample rows.safetensors -n 3 -o -\n",
     .operand = "MODEL",
     .operand_offset = AT(model),
@@ -94,6 +100,7 @@ static int check_options(sample_options *o) {
     o->sampler.diffusion_level = o->diffusion;
   }
   int code = solver_options_from(c, &o->how, &o->solver);
+  if (code < 0) code = guidance_options_from(c, &o->steered, &o->guidance);
   if (code >= 0) return code;
   o->format = rows_format(o->format, o->output);
   if (o->format == FORMAT_BY_NAME)
@@ -188,7 +195,8 @@ static int sample(fm_ctx *ctx, const sample_options *o) {
   d.seed = o->seed;
   d.first_row = o->first_row;
   int code = EXIT_FAILURE;
-  if (drawing_conditions(&d, o->label, o->cond)) {
+  if (drawing_conditions(&d, o->label, o->cond) &&
+      guidance_begin(&d, &o->steered, &o->solver, &o->sampler, &o->guidance)) {
     cli_stop_on_signals(ctx);
     progress_begin(&d.progress, "rows", 0, d.n);
     code = o->format == FORMAT_IS_PNG ? write_picture(&d, o) : write_table(&d, o);

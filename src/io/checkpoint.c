@@ -17,7 +17,7 @@ static void describe_times(fmi_spec *spec, const fm_trainer_options *o) {
     fmi_spec_text(spec, "trainer.time_sampling", o->time != NULL ? "callback" : s->name);
   if (o->time_a != 0) fmi_spec_double(spec, "trainer.time_a", o->time_a);
   if (o->time_b != 0) fmi_spec_double(spec, "trainer.time_b", o->time_b);
-  if (o->weight != NULL || w->kind != FM_WEIGHT_CONSTANT)
+  if (o->weight != NULL || w->kind != FM_WEIGHT_CONSTANT || (o->prediction != 0 && o->loss_weight != 0))
     fmi_spec_text(spec, "trainer.loss_weight", o->weight != NULL ? "callback" : w->name);
   if (o->weight_a != 0) fmi_spec_double(spec, "trainer.weight_a", o->weight_a);
 }
@@ -49,7 +49,7 @@ static void describe_prior(fmi_spec *spec, const fm_prior *prior) {
 
 static void describe(fmi_spec *spec, const fm_trainer *t) {
   const fm_optimizer_options *o = &t->optimizer->options;
-  fmi_spec_flow(spec, "checkpoint", t->parts.net, t->parts.path, t->parts.prior);
+  fmi_spec_flow(spec, "checkpoint", &t->parts);
   fmi_spec_text(spec, "optimizer.kind", t->optimizer->rule->name);
   fmi_spec_u64(spec, "optimizer.schedule", o->schedule);
   fmi_spec_double(spec, "optimizer.learning_rate", o->learning_rate);

@@ -31,15 +31,16 @@ typedef struct fmi_spec {
 void fmi_spec_text(fmi_spec *spec, const char *key, const char *value); /* value outlives spec */
 void fmi_spec_u64(fmi_spec *spec, const char *key, uint64_t value);
 void fmi_spec_double(fmi_spec *spec, const char *key, double value);
-/* Format, content ("model", "checkpoint"), net, path and prior. */
-void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path,
-                   const fm_prior *prior);
+/* Format, content ("model", "checkpoint"), net and what it predicts, path and prior. */
+void fmi_spec_flow(fmi_spec *spec, const char *content, const fmi_parts *parts);
 
 /* A pair of a file, what it means that an older file lacks it, or FM_E_FORMAT naming it. */
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err);
 /* A number of at most `most`. */
 fm_status fmi_spec_get_u64(const fmi_safetensors *st, const char *key, uint64_t most, uint64_t *value,
                            fmi_error *err);
+/* What the net predicts: a velocity without a baseline where the file says nothing. */
+fm_status fmi_spec_prediction(const fmi_safetensors *st, fmi_prediction *prediction, fmi_error *err);
 /* The path, NULL on failure: its kind and parameters, each in its range; the default where there is none. */
 fm_path *fmi_spec_path(fmi_memory *memory, const fmi_safetensors *st, fmi_error *err);
 /* The name of a prior's array in files, "prior.low": returns name. */

@@ -80,7 +80,8 @@ static fm_status check_savable(const fm_model *m, fmi_error *err) {
 fm_status fmi_model_write(fmi_memory *memory, const fm_model *m, const char *file, fmi_error *err) {
   FMI_TRY(check_savable(m, err));
   fmi_spec spec = {.n = 0};
-  fmi_spec_flow(&spec, "model", m->net, m->path, m->prior);
+  const fmi_parts parts = fmi_parts_of(m);
+  fmi_spec_flow(&spec, "model", &parts);
   fmi_spec_u64(&spec, "train.steps", m->train_steps);
   if (m->paired) fmi_spec_u64(&spec, "train.paired", 1);
   size_t most = 2 * m->net->n_tensors + 8;
@@ -219,6 +220,7 @@ static fm_status read_parts(input *in) {
   FMI_TRY(fmi_spec_check(in->st, "model", in->err));
   FMI_TRY(read_net(in));
   FMI_TRY(read_path_and_prior(in));
+  FMI_TRY(fmi_spec_prediction(in->st, &in->parts.prediction, in->err));
   FMI_TRY(check_count(in));
   FMI_TRY(
       read_normaliser(in, "normaliser.shift", "normaliser.scale", in->parts.net->dim, &in->parts.normaliser));

@@ -19,6 +19,8 @@ void fmi_spec_double(fmi_spec *spec, const char *key, double value) {
   fmi_spec_text(spec, key, spec->texts[spec->n]);
 }
 
+static const char baseline_name[] = "gaussian";
+
 /* What is 0 by default and in fact is left out. */
 static void add_path(fmi_spec *spec, const fm_path *path) {
   fmi_spec_text(spec, "path.kind", path->schedule ? path->schedule->name : "custom");
@@ -31,8 +33,8 @@ static void add_path(fmi_spec *spec, const fm_path *path) {
   }
 }
 
-void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const fm_path *path,
-                   const fm_prior *prior) {
+void fmi_spec_flow(fmi_spec *spec, const char *content, const fmi_parts *parts) {
+  const fm_net *net = parts->net;
   const fm_net_options *o = &net->options;
   fmi_spec_text(spec, "flowmatch.format", FMI_FORMAT_VERSION);
   fmi_spec_text(spec, "flowmatch.content", content);
@@ -49,8 +51,25 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const
     fmi_spec_u64(spec, "net.class_features", o->class_features);
     if (o->dropout > 0) fmi_spec_double(spec, "net.dropout", o->dropout);
   }
-  add_path(spec, path);
-  fmi_spec_text(spec, "prior.kind", prior->kind->name);
+  if (parts->prediction.kind != FM_VELOCITY)
+    fmi_spec_text(spec, "net.prediction", fmi_prediction_name(parts->prediction.kind));
+  if (parts->prediction.baseline) fmi_spec_text(spec, "net.baseline", baseline_name);
+  add_path(spec, parts->path);
+  fmi_spec_text(spec, "prior.kind", parts->prior->kind->name);
+}
+
+fm_status fmi_spec_prediction(const fmi_safetensors *st, fmi_prediction *p, fmi_error *err) {
+  const char *kind = fmi_safetensors_pair(st, "net.prediction");
+  const char *baseline = fmi_safetensors_pair(st, "net.baseline");
+  *p = (fmi_prediction){.kind = FM_VELOCITY, .baseline = baseline != NULL};
+  if (baseline != NULL && strcmp(baseline, baseline_name) != 0)
+    return fmi_fail(err, FM_E_UNSUPPORTED, "net.baseline: expected '%s', found '%s'", baseline_name,
+                    fmi_shown((char[FMI_SHOWN]){0}, baseline));
+  if (kind == NULL) return FM_OK;
+  for (; fmi_prediction_name(p->kind) != NULL; p->kind++)
+    if (strcmp(fmi_prediction_name(p->kind), kind) == 0) return FM_OK;
+  return fmi_fail(err, FM_E_UNSUPPORTED, "net.prediction: expected velocity, x1, x0 or score, found '%s'",
+                  fmi_shown((char[FMI_SHOWN]){0}, kind));
 }
 
 fm_status fmi_spec_get(const fmi_safetensors *st, const char *key, const char **value, fmi_error *err) {

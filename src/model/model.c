@@ -1,9 +1,9 @@
 /* model.c - the handle of a trained flow. */
-#include "model/model.h"
+#include "model/prior.h"
 
 /* ---- the parts ------------------------------------------------------------------------------------ */
 
-static fm_status check_parts(const fmi_parts *p, fmi_error *err) {
+static fm_status check_parts(fmi_parts *p, fmi_error *err) {
   if (p->normaliser->dim != p->net->dim)
     return fmi_fail(err, FM_E_MISMATCH, "normaliser: expected %zu columns as the net has, found %zu",
                     p->net->dim, p->normaliser->dim);
@@ -13,7 +13,10 @@ static fm_status check_parts(const fmi_parts *p, fmi_error *err) {
   if (p->prior->dim != 0 && p->prior->dim != p->net->dim)
     return fmi_fail(err, FM_E_MISMATCH, "prior: expected %zu columns as the net has, found %zu", p->net->dim,
                     p->prior->dim);
-  return FM_OK;
+  if (p->prediction.kind == FM_SCORE && p->prior->kind->kind != FM_PRIOR_GAUSSIAN)
+    return fmi_fail(err, FM_E_UNSUPPORTED, "prediction: a score needs the standard Gaussian prior, found %s",
+                    p->prior->kind->name);
+  return fmi_prediction_settle(&p->prediction, "prediction", p->path, err);
 }
 
 fm_status fmi_parts_hold(fmi_memory *memory, fmi_parts *p, fmi_error *err) {
@@ -40,11 +43,15 @@ void fmi_parts_release(fmi_parts *p) {
   *p = (fmi_parts){0};
 }
 
+fmi_parts fmi_parts_of(const fm_model *m) {
+  return (fmi_parts){m->net, m->path, m->prior, m->normaliser, m->cond_normaliser, m->prediction};
+}
+
 /* ---- the model ------------------------------------------------------------------------------------ */
 
 void fmi_model_destroy_parts(fm_model *m) {
   fmi_memory *memory = m->object.memory;
-  fmi_parts parts = {m->net, m->path, m->prior, m->normaliser, m->cond_normaliser};
+  fmi_parts parts = fmi_parts_of(m);
   fmi_parts_release(&parts);
   fmi_free(memory, m->params);
   fmi_free(memory, m->ema);
@@ -82,6 +89,7 @@ fm_model *fmi_model_new(fmi_memory *memory, const fmi_parts *given, fmi_error *e
   m->prior = parts.prior;
   m->normaliser = parts.normaliser;
   m->cond_normaliser = parts.cond_normaliser;
+  m->prediction = parts.prediction;
   m->params = fmi_alloc(memory, m->net->n_params, sizeof(real), err);
   m->ema = m->params ? fmi_alloc(memory, m->net->n_params, sizeof(real), err) : NULL;
   m->packed = m->ema ? fmi_alloc(memory, packed_count(m->net), sizeof(real), err) : NULL;

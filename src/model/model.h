@@ -4,7 +4,7 @@
 
 #include "net/net.h"
 #include "net/runtime.h"
-#include "path/path.h"
+#include "path/form.h"
 
 /* ---- normaliser: z = (x - shift) / scale; scale 0 marks a constant column ------------------------- */
 
@@ -83,6 +83,7 @@ struct fm_model {
   const fm_path *path;
   const fm_prior *prior;
   const fm_normaliser *normaliser, *cond_normaliser;
+  fmi_prediction prediction; /* what the net's output is */
   real *params, *ema;
   real *packed; /* ema, packed for sampling */
   uint64_t train_steps;
@@ -99,7 +100,10 @@ typedef struct fmi_parts {
   const fm_path *path;
   const fm_prior *prior;
   const fm_normaliser *normaliser, *cond_normaliser;
+  fmi_prediction prediction; /* kind and baseline */
 } fmi_parts;
+/* Those of a model, not held. */
+fmi_parts fmi_parts_of(const fm_model *model);
 fm_status fmi_parts_hold(fmi_memory *memory, fmi_parts *parts, fmi_error *err);
 void fmi_parts_release(fmi_parts *parts);
 

@@ -49,38 +49,39 @@ static double bracket(form u, form v) { return u.x1 * v.x0 - u.x0 * v.x1; }
 /* The number r with u = r v for parallel forms, v not 0. */
 static double ratio(form u, form v) { return fabs(v.x1) > fabs(v.x0) ? u.x1 / v.x1 : u.x0 / v.x0; }
 
-/* The conversion of a row is (by_x x + by_value value) / divisor. */
-typedef struct rule {
-  double by_x, by_value, divisor;
-} rule;
-
-static bool usable(rule r) {
+static bool usable(fmi_conversion r) {
   return isfinite(r.by_x) && isfinite(r.by_value) && isfinite(r.divisor) && r.divisor != 0;
 }
 
-static bool rule_of(uint32_t from, uint32_t to, const fm_path_coefficients *c, rule *out) {
-  if (from == to) {
-    *out = (rule){0, 1, 1};
-    return true;
-  }
-  const form a = {c->alpha, c->sigma, 1}, e = form_of(from, c), g = form_of(to, c);
+static bool rule_to(form g, uint32_t from, const fm_path_coefficients *c, fmi_conversion *out) {
+  const form a = {c->alpha, c->sigma, 1}, e = form_of(from, c);
   if (bracket(g, e) == 0) { /* known from the value alone */
-    *out = (rule){0, e.scale * ratio(g, e), g.scale};
+    *out = (fmi_conversion){0, e.scale * ratio(g, e), g.scale};
     if (usable(*out)) return true;
   }
-  *out = (rule){bracket(g, e), e.scale * bracket(a, g), g.scale * bracket(a, e)};
+  *out = (fmi_conversion){bracket(g, e), e.scale * bracket(a, g), g.scale * bracket(a, e)};
   if (usable(*out)) return true;
   if (bracket(a, g) == 0) { /* known from x alone */
-    *out = (rule){ratio(g, a), 0, g.scale};
+    *out = (fmi_conversion){ratio(g, a), 0, g.scale};
     if (usable(*out)) return true;
   }
   return false;
 }
 
+static bool rule_of(uint32_t from, uint32_t to, const fm_path_coefficients *c, fmi_conversion *out) {
+  *out = (fmi_conversion){0, 1, 1};
+  return from == to || rule_to(form_of(to, c), from, c, out);
+}
+
+bool fmi_conversion_to(uint32_t from, const fm_path_coefficients *c, double by_x1, double by_x0,
+                       fmi_conversion *out) {
+  return rule_to((form){by_x1, by_x0, 1}, from, c, out);
+}
+
 static const char *const kind_names[] = {"velocity", "x1", "x0", "score"};
 
-static fm_status rule_of_row(const fm_path *path, uint32_t from, uint32_t to, size_t row, double t, rule *out,
-                             fmi_error *err) {
+static fm_status rule_of_row(const fm_path *path, uint32_t from, uint32_t to, size_t row, double t,
+                             fmi_conversion *out, fmi_error *err) {
   fmi_error inner; /* not cleared: this is asked for every row */
   inner.text[0] = 0;
   fm_path_coefficients c;
@@ -95,12 +96,12 @@ static fm_status rule_of_row(const fm_path *path, uint32_t from, uint32_t to, si
   return FM_OK;
 }
 
-static void apply(size_t dim, rule r, const double *x, const double *value, double *out) {
+static void apply(size_t dim, fmi_conversion r, const double *x, const double *value, double *out) {
   for (size_t j = 0; j < dim; j++) out[j] = (r.by_x * x[j] + r.by_value * value[j]) / r.divisor;
 }
 
 /* Whether apply would give finite numbers only, from finite ones. */
-static bool applies(size_t dim, rule r, const double *x, const double *value) {
+static bool applies(size_t dim, fmi_conversion r, const double *x, const double *value) {
   int bad = 0;
   for (size_t j = 0; j < dim; j++)
     bad |= !(fabs((r.by_x * x[j] + r.by_value * value[j]) / r.divisor) <= DBL_MAX);
@@ -113,7 +114,7 @@ fm_status fmi_path_convert(const fm_path *path, uint32_t from, uint32_t to, cons
     return fmi_fail(err, FM_E_UNSUPPORTED, "from: expected FM_VELOCITY (0) to FM_SCORE (3), found %u", from);
   if (to >= FMI_COUNT(kind_names))
     return fmi_fail(err, FM_E_UNSUPPORTED, "to: expected FM_VELOCITY (0) to FM_SCORE (3), found %u", to);
-  rule r;
+  fmi_conversion r;
   for (size_t i = 0; i < n; i++) {
     FMI_TRY(rule_of_row(path, from, to, i, t[i], &r, err));
     if (!applies(dim, r, x + i * dim, value + i * dim))

@@ -74,6 +74,15 @@ static inline double fmi_path_determinant(const fm_path_coefficients *c) {
   return c->d_alpha * c->sigma - c->alpha * c->d_sigma;
 }
 
+/* What a conversion does to a row: (by_x x + by_value value) / divisor. */
+typedef struct fmi_conversion {
+  double by_x, by_value, divisor;
+} fmi_conversion;
+/* The rule from x and a value of kind `from` at coefficients without gamma to by_x1 x1 + by_x0 x0; false where
+   they don't determine it. */
+bool fmi_conversion_to(uint32_t from, const fm_path_coefficients *c, double by_x1, double by_x0,
+                       fmi_conversion *out);
+
 /* fm_path_interpolate and fm_path_convert, whose arrays are not NULL. Outputs are untouched on failure. */
 fm_status fmi_path_interpolate(const fm_path *path, const double *x0, const double *x1, const double *eps,
                                const double *t, size_t n, size_t dim, double *xt, double *ut, fmi_error *err);

@@ -31,23 +31,25 @@ typedef struct pairs {
   size_t directions, first, n;
   const uint64_t *row;
   const double *t, *x; /* x [..][dim + n_logs] */
+  fmi_form forms[FMI_TILE];
 } pairs;
 
 static size_t row_of(const pairs *p, size_t i) { return (p->first + i) / p->directions; }
 static size_t direction_of(const pairs *p, size_t i) { return (p->first + i) % p->directions; }
 
 /* Fills the network's rows and the directions of pairs. */
-static fmi_rows fill(const pairs *p, uint64_t *row, double *t) {
+static fm_status fill(pairs *p, uint64_t *row, double *t, fmi_rows *rows, fmi_error *err) {
   const fmi_tile *w = p->tile;
   const fm_sampler *s = w->job->sampler;
   const size_t dim = s->model->net->dim;
+  for (size_t i = 0; i < p->n; i++) t[i] = p->t[row_of(p, i)];
+  FMI_TRY(fmi_sampler_forms(s, t, p->n, p->forms, w->slot->t, err));
   for (size_t i = 0; i < p->n; i++) {
     const size_t r = row_of(p, i), d = direction_of(p, i);
     const double *x = p->x + r * (dim + s->n_logs);
     real *dx = w->slot->dx + i * dim;
     row[i] = p->row[r];
-    t[i] = p->t[r];
-    for (size_t j = 0; j < dim; j++) w->slot->x[i * dim + j] = (real)x[j];
+    for (size_t j = 0; j < dim; j++) w->slot->x[i * dim + j] = (real)(p->forms[i].in * x[j]);
     if (s->options.divergence == FM_DIVERGENCE_EXACT) {
       memset(dx, 0, dim * sizeof *dx);
       dx[d] = 1;
@@ -56,7 +58,8 @@ static fmi_rows fill(const pairs *p, uint64_t *row, double *t) {
       for (size_t j = 0; j < dim; j++) dx[j] = (real)z[j];
     }
   }
-  return fmi_tile_gather(w, p->n, row, fmi_sampler_times(s, t, p->n, w->slot->t));
+  *rows = fmi_tile_gather(w, p->n, row, w->slot->t);
+  return FM_OK;
 }
 
 /* What J or J^T makes of the directions; *velocity is that of every pair. */
@@ -85,7 +88,8 @@ static fm_status multiply(const fmi_tile *w, fmi_rows *rows, size_t n, const rea
   return FM_OK;
 }
 
-/* Adds to the slopes what the pairs say. A row's directions are added in their order wherever tiles end. */
+/* Adds to the slopes what the pairs say: with u = p y + q NET(c y), div u = p dim + q c div NET. A row's
+   directions are added in their order wherever tiles end. */
 static void take(const pairs *p, const real *velocity, const real *product, double *dxdt) {
   const fmi_tile *w = p->tile;
   const fm_sampler *s = w->job->sampler;
@@ -94,14 +98,18 @@ static void take(const pairs *p, const real *velocity, const real *product, doub
   for (size_t i = 0; i < p->n; i++) {
     const size_t d = direction_of(p, i);
     double *slope = dxdt + row_of(p, i) * (dim + s->n_logs), sum = 0;
-    const real *z = w->slot->dx + i * dim, *jz = product + i * dim;
-    if (d == 0)
-      for (size_t j = 0; j < dim; j++) slope[j] = velocity[i * dim + j];
+    const real *z = w->slot->dx + i * dim, *jz = product + i * dim, *out = velocity + i * dim;
+    const fmi_form *form = &p->forms[i];
+    const double *x = p->x + row_of(p, i) * (dim + s->n_logs), by_jacobian = form->by_net * form->in;
+    if (d == 0 && fmi_form_is_plain(form))
+      for (size_t j = 0; j < dim; j++) slope[j] = out[j];
+    else if (d == 0)
+      for (size_t j = 0; j < dim; j++) slope[j] = form->by_state * x[j] + form->by_net * out[j];
     if (d == 0) slope[dim] = 0;
     if (exact) {
-      slope[dim] -= jz[d];
+      slope[dim] -= form->by_state + by_jacobian * jz[d];
     } else {
-      for (size_t j = 0; j < dim; j++) sum += (double)z[j] * jz[j];
+      for (size_t j = 0; j < dim; j++) sum += z[j] * (form->by_state * z[j] + by_jacobian * jz[j]);
       slope[dim + d] = -sum;
     }
   }
@@ -118,7 +126,8 @@ fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const doubl
   for (; p.first < n * p.directions; p.first += p.n) {
     const real *velocity, *product;
     p.n = fmi_min(FMI_TILE, n * p.directions - p.first);
-    fmi_rows rows = fill(&p, pair_row, pair_t);
+    fmi_rows rows;
+    FMI_TRY(fill(&p, pair_row, pair_t, &rows, err));
     FMI_TRY(multiply(w, &rows, p.n, &velocity, &product, err));
     take(&p, velocity, product, dxdt);
   }

@@ -5,8 +5,10 @@ static void destroy(void *self) {
   fm_sampler *s = self;
   fmi_plan_free(s->plan);
   fmi_plan_free(s->jacobian);
+  fmi_guide_free(&s->guide);
   fmi_free(s->object.memory, s->block);
   fmi_release(s->model);
+  fmi_release(s->path);
   fmi_object_free(s);
 }
 
@@ -36,6 +38,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
   const size_t n_check = s->n_logs > 0 ? fmi_max((size_t)s->config.grid.n_steps / 2 + 2, 3) : 0;
   double *check = fmi_arena_take(a, n_check, sizeof *check);
   if (a->base != NULL && n_check > 0) s->check_config.grid.own = check;
+  if (s->guided) fmi_guide_carve(s, a);
   s->slots = fmi_arena_take(a, s->n_slots, sizeof *s->slots);
   for (size_t i = 0; i < s->n_slots; i++) {
     fmi_sample_slot slot = {.work = fmi_workspace_take(a, s->plan)};
@@ -49,6 +52,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->n_logs > 0) carve_density(s, a, &slot);
+    if (s->guided) slot.guide = fmi_guide_carve_slot(s, a);
     if (s->slots) s->slots[i] = slot;
   }
 }
@@ -66,12 +70,22 @@ static fm_status plan_jacobian(fm_sampler *s, const fmi_runtime *rt, fmi_error *
   return s->jacobian != NULL ? FM_OK : FM_E_NOMEM;
 }
 
+/* What the solver and the path ask of a model. */
+static fm_status check_model(const fm_sampler *s, const fm_model *model, fmi_error *err) {
+  const fm_path *path = s->path != NULL ? s->path : model->path;
+  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, path, err));
+  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(path, err));
+  if (path == model->path) return FM_OK;
+  FMI_TRY(fmi_path_check_gamma("model: drawing along another path", model->path, err));
+  return fmi_path_check_gamma("sampler_options.path", path, err);
+}
+
 static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) {
   s->plan = fmi_plan_new(rt->memory, s->model->net, rt->kernels, 0, FMI_TILE, 0, false, err);
   if (s->plan == NULL) return FM_E_NOMEM;
   FMI_TRY(plan_jacobian(s, rt, err));
-  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
-  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
+  FMI_TRY(fmi_guide_plan(s, rt, err));
+  FMI_TRY(check_model(s, s->model, err));
   fmi_arena arena = {NULL, 0};
   carve(s, &arena);
   s->block = fmi_alloc(rt->memory, 1, arena.used, err);
@@ -79,17 +93,22 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
   arena = (fmi_arena){s->block, 0};
   carve(s, &arena);
   if (s->raw_packed) fmi_plan_pack(s->plan, s->model->params, s->raw_packed);
+  fmi_guide_pack(s);
   return FM_OK;
 }
 
 fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const fmi_solve_config *config,
-                            const fm_sampler_options *options, fmi_error *err) {
+                            const fm_sampler_options *options, const fm_guidance_options *guidance,
+                            fmi_error *err) {
   fm_sampler *s = fmi_object_create(rt->memory, sizeof *s, destroy, err);
   if (s == NULL) return NULL;
   s->model = fmi_retain(model);
   s->config = s->check_config = *config;
   s->options = *options;
+  s->path = fmi_retain(options->path);
   s->n_slots = fmi_pool_width(rt->pool);
+  s->guided = guidance != NULL;
+  if (s->guided) s->guide = (fmi_guide){.options = *guidance, .weaker = fmi_retain(guidance->weaker)};
   if (allocate(s, rt, err) == FM_OK) return s;
   fmi_release(s);
   return NULL;
@@ -99,11 +118,12 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   if (model->net != s->model->net)
     return fmi_fail(err, FM_E_MISMATCH, "model: expected one of the same net as the sampler's");
   if (s->n_logs > 0) FMI_TRY(fmi_density_check(model, err));
-  if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, err));
-  if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(model, err));
+  FMI_TRY(check_model(s, model, err));
+  FMI_TRY(fmi_guide_check(s, model, err));
   fmi_retain(model);
   fmi_release(s->model);
   s->model = model;
   if (s->raw_packed) fmi_plan_pack(s->plan, model->params, s->raw_packed);
+  fmi_guide_pack(s);
   return FM_OK;
 }

@@ -3,6 +3,7 @@
 #define FMI_SAMPLER_H
 
 #include "model/model.h"
+#include "sample/guide.h"
 #include "solve/solve.h"
 
 typedef struct fmi_sample_slot {
@@ -14,7 +15,7 @@ typedef struct fmi_sample_slot {
   real *cond;      /* [tile][cond_dim] of the tile, normalised */
   real *cond_now;  /* the same for the rows of one evaluation */
   int32_t *labels; /* [tile][n_class_columns] for the rows of one evaluation */
-  double *t;       /* [tile] times of one evaluation, within the path's interval */
+  double *t;       /* [tile] times of one evaluation as the network sees them */
   void *noise;
   fm_solve_stats stats;
   /* of samplers with a divergence */
@@ -26,11 +27,13 @@ typedef struct fmi_sample_slot {
   real *d_x, *velocity; /* [tile][dim] what a transposed product gives, and the velocity beside it */
   fm_row_stats *rows;   /* [tile] */
   size_t n_coarse, first_coarse;
+  fmi_guide_slot guide; /* of guided samplers */
 } fmi_sample_slot;
 
 struct fm_sampler {
   fmi_object object;
   const fm_model *model;
+  const fm_path *path; /* of the flow: the caller's, or NULL: the model's */
   fmi_plan *plan;
   fmi_solve_config config;
   fm_sampler_options options;
@@ -38,13 +41,17 @@ struct fm_sampler {
   fmi_plan *jacobian;            /* with a divergence: of the network's Jacobian, else NULL */
   size_t n_logs;                 /* log-densities that a row carries: 1, or one a probe; 0: none */
   fmi_solve_config check_config; /* fixed steps: half as many */
+  bool guided;
+  fmi_guide guide; /* if it is */
   void *block;
   fmi_sample_slot *slots;
   size_t n_slots;
 };
 
+/* guidance, with defaults filled in, makes a guided sampler; NULL: a plain one. */
 fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const fmi_solve_config *config,
-                            const fm_sampler_options *options, fmi_error *err);
+                            const fm_sampler_options *options, const fm_guidance_options *guidance,
+                            fmi_error *err);
 fm_status fmi_sampler_set_model(fm_sampler *sampler, const fm_model *model, fmi_error *err);
 
 /* One transport. x0 comes from the prior (draw) or from the rows themselves. */
@@ -67,6 +74,7 @@ typedef struct fmi_transport {
   double *between;    /* [n_times][n][dim] in the data's units: the states at times, but the first and last */
   fm_row_stats *rows; /* [n] or NULL */
   double deadline;    /* on the clock; 0: none */
+  fmi_known known;    /* of guided samplers */
   atomic_bool stopped; /* one tile saw the wish to stop: all of them end */
 } fmi_transport;
 fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error *err);
@@ -95,8 +103,47 @@ fmi_weights fmi_sampler_weights(const fm_sampler *sampler);
 /* The right-hand side of a tile's solve; user is the fmi_tile. */
 fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                             double *dxdt, fmi_error *err);
-/* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
-const double *fmi_sampler_times(const fm_sampler *sampler, const double *t, size_t n, double *clipped);
+/* The path that rows go along. */
+const fm_path *fmi_sampler_path(const fm_sampler *sampler);
+/* What makes a velocity of the network's output for rows at times t [n], n <= FMI_TILE: forms [n], and the
+   network's times [n]. A solver's first and last times may be where the path is singular. */
+fm_status fmi_sampler_forms(const fm_sampler *sampler, const double *t, size_t n, fmi_form *forms,
+                            double *times, fmi_error *err);
+
+/* A network at the rows of one evaluation. */
+typedef struct fmi_pass {
+  const fmi_plan *plan;
+  const fmi_workspace *work;
+  fmi_weights weights;
+  fmi_rows rows;         /* what rows see besides; its x is the next */
+  real *x;               /* [n][dim] workspace: what the network sees of the state */
+  const fmi_form *forms; /* [n] */
+} fmi_pass;
+/* Its velocities v [n][dim] at states x [n][dim], n <= FMI_TILE. */
+fm_status fmi_evaluate(const fmi_pass *pass, size_t n, const double *x, double *v, fmi_error *err);
+
+/* ---- guided samplers: guide.c, guide_velocity.c ---------------------------------------------------------- */
+
+/* Whether a guided sampler, or a plain one, goes with a model. */
+fm_status fmi_guide_check(const fm_sampler *sampler, const fm_model *model, fmi_error *err);
+/* Whether there is a second velocity for weights other than 1. */
+bool fmi_guide_has_second(const fm_sampler *sampler);
+fm_status fmi_guide_plan(fm_sampler *sampler, const fmi_runtime *rt, fmi_error *err);
+void fmi_guide_carve(fm_sampler *sampler, fmi_arena *arena);
+fmi_guide_slot fmi_guide_carve_slot(const fm_sampler *sampler, fmi_arena *arena);
+/* Takes the weights of the sampler's model. */
+void fmi_guide_pack(const fm_sampler *sampler);
+void fmi_guide_free(fmi_guide *guide);
+bool fmi_known_given(const fmi_known *known);
+/* Of cell i of all rows. */
+double fmi_known_mask(const fmi_known *known, size_t i);
+/* Notes the known values of a tile whose rows are at their start. */
+void fmi_guide_start(const fmi_tile *tile);
+/* Puts values that are kept exactly where the tile's rows are written: shown [n][dim] in the data's units. */
+void fmi_guide_finish(const fmi_tile *tile, double *shown);
+/* fmi_tile_velocity of a guided sampler. */
+fm_status fmi_guide_velocity(const fmi_tile *tile, size_t n, const uint64_t *row, const double *t,
+                             const double *x, double *dxdt, fmi_error *err);
 
 /* Rows with their log-densities; flow draws them, or has them in `in`. */
 typedef struct fmi_density {
@@ -115,16 +162,19 @@ fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const doubl
                           double *dxdt, fmi_error *err);
 
 /* The path as the solver's x1 form: whether the model has one, and it. */
-fm_status fmi_x1_form_check(const fm_model *model, fmi_error *err);
-fmi_x1_form fmi_x1_form_of(const fm_model *model);
+fm_status fmi_x1_form_check(const fm_path *path, fmi_error *err);
+fmi_x1_form fmi_x1_form_of(const fm_sampler *sampler);
 
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
-fm_status fmi_sde_check(const fm_model *model, fmi_error *err);
+fm_status fmi_sde_check(const fm_model *model, const fm_path *path, fmi_error *err);
 fmi_diffusion fmi_sde_of(fmi_tile *tile);
 /* A step to t_next that goes on to *beyond: *keep of its result and *size of noise are a row at t_next, since
    both have the same alpha, and the squares of their sigma add up. */
 fm_status fmi_sde_overshoot(const fm_path *path, double level, double t, double t_next, double *beyond,
                             double *keep, double *size, fmi_error *err);
+/* The share of its noise that a row keeps in a step from t to t_next with FM_DIFFUSION_DDPM, _REFRESH, _RATE. */
+fm_status fmi_sde_keep(const fm_path *path, uint64_t diffusion, double level, double power, double t,
+                       double t_next, double *share, fmi_error *err);
 /* dxdt [n][dim], the velocity at (t, x), becomes dxdt + half_g2 score; scores [n][dim] is scratch. */
 fm_status fmi_sde_add_score(const fm_path *path, size_t n, size_t dim, const double *t, const double *x,
                             double half_g2, double *scores, double *dxdt, fmi_error *err);

@@ -11,11 +11,6 @@ fmi_weights fmi_sampler_weights(const fm_sampler *s) {
                        : (fmi_weights){s->model->ema, s->model->packed};
 }
 
-const double *fmi_sampler_times(const fm_sampler *s, const double *t, size_t n, double *clipped) {
-  for (size_t i = 0; i < n; i++) clipped[i] = fmi_path_clip(s->model->path, t[i]);
-  return clipped;
-}
-
 /* Conditions of rows `row` of the tile, gathered. */
 fmi_rows fmi_tile_gather(const fmi_tile *w, size_t n, const uint64_t *row, const double *t) {
   const fm_net *net = w->job->sampler->model->net;
@@ -96,6 +91,7 @@ static fm_status finish(fmi_tile *w, fmi_error *err) {
   const fm_model *m = job->sampler->model;
   size_t dim = m->net->dim, cells = w->n * dim;
   fmi_denormalise(m->normaliser, w->slot->y, w->n, w->slot->shown);
+  if (job->sampler->guided) fmi_guide_finish(w, w->slot->shown);
   look_for_failures(w, w->first, w->n, w->slot->shown);
   for (size_t i = 0; i < cells; i++) {
     double x = w->slot->shown[i];
@@ -123,10 +119,11 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
     return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
   FMI_TRY(fmi_tile_start(&w, err));
+  if (s->guided) fmi_guide_start(&w);
   const fmi_rhs rhs = {fmi_tile_velocity, &w};
   const fmi_solve_control control = {fmi_transport_check, job};
   const fmi_diffusion diffusion = fmi_sde_of(&w);
-  const fmi_x1_form x1_form = fmi_x1_form_of(s->model);
+  const fmi_x1_form x1_form = fmi_x1_form_of(s);
   const fmi_solve_job solve = {.config = &s->config,
                                .rhs = &rhs,
                                .control = &control,
@@ -189,33 +186,4 @@ fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error
   fm_status status = job->trajectory ? run_alone(job, loop.n_items, err) : fmi_loop_run(job->rt, &loop, err);
   fmi_transport_collect(s, stats);
   return status;
-}
-
-fm_status fmi_sampler_velocity(fm_sampler *s, const float *x, const double *t, const int32_t *labels,
-                               const float *cond, size_t n, float *out, fmi_error *err) {
-  const fm_net *net = s->model->net;
-  fmi_sample_slot *slot = &s->slots[0];
-  fmi_weights weights = fmi_sampler_weights(s);
-  for (size_t first = 0; first < n; first += FMI_TILE) {
-    size_t rows_now = fmi_min(FMI_TILE, n - first), cells = rows_now * net->dim;
-    for (size_t i = 0; i < cells; i++) slot->x[i] = (real)x[first * net->dim + i];
-    for (size_t i = 0; cond && i < rows_now * net->cond_dim; i++)
-      slot->cond[i] = (real)cond[first * net->cond_dim + i];
-    fmi_rows rows = {.x = slot->x,
-                     .t = fmi_sampler_times(s, t + first, rows_now, slot->t),
-                     .labels = labels ? labels + first * net->n_class_columns : NULL,
-                     .cond = cond ? slot->cond : NULL,
-                     .dim = net->dim,
-                     .n_class_columns = net->n_class_columns,
-                     .cond_dim = net->cond_dim};
-    FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, rows_now, &slot->work, NULL, err));
-    const real *v = fmi_run_output(s->plan, 0, &slot->work, NULL);
-    for (size_t i = 0; i < cells; i++) {
-      if (!isfinite(v[i]))
-        return fmi_fail(err, FM_E_NONFINITE, "out: the net gave %g in row %zu, column %zu", (double)v[i],
-                        first + i / net->dim, i % net->dim);
-      out[first * net->dim + i] = (float)v[i];
-    }
-  }
-  return FM_OK;
 }

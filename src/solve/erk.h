@@ -105,4 +105,8 @@ fm_status fmi_erk_find_end_slopes(fmi_erk *s, bool *found);
 /* Takes the step whose result is in x and reports it; rows that left the finite numbers stay where they were.
    The first stages of the next step are known if the slopes at the end of this one were found. */
 fm_status fmi_erk_take_step(fmi_erk *s, bool found);
+
+/* The results at t_next of DDIM's step from stage 0, evaluated: of the noise that rows have, `keep` stays, and
+   what is missing is the job's diffusion's for step `number`. ends [2][dim] is scratch. */
+fm_status fmi_ddim_step(fmi_erk *s, double t_next, double keep, uint32_t number, double *ends);
 #endif

@@ -10,7 +10,7 @@
 #include <math.h>
 
 bool fmi_sde_has(const fmi_method *method) {
-  return method->kind == FM_SOLVER_EULER || method->kind == FM_SOLVER_HEUN2;
+  return method->kind == FM_SOLVER_EULER || method->kind == FM_SOLVER_HEUN2 || method->kind == FM_SOLVER_DDIM;
 }
 
 /* Slopes of the active rows at (t_stage, x), all at one time: k [active][dim]; *g is the diffusion there. */
@@ -72,12 +72,21 @@ static fm_status overshoot(fmi_erk *s, uint32_t number, double t, double t_next)
   return FM_OK;
 }
 
+static fm_status keep_some(fmi_erk *s, uint32_t number, double t, double t_next, double *ends) {
+  const fmi_diffusion *d = s->job->diffusion;
+  double share;
+  FMI_TRY(d->keep(d->user, t, t_next, &share, s->job->err));
+  FMI_TRY(fmi_erk_evaluate(s, s->k));
+  return fmi_ddim_step(s, t_next, share, number, ends);
+}
+
 fm_status fmi_sde_solve(const fmi_solve_job *job) {
   const fmi_tableau *tableau = job->config->method->tableau;
   const fmi_grid *grid = &job->config->grid;
   fmi_arena arena = {.base = job->workspace};
   fmi_erk s;
   fmi_erk_carve(&s, &arena, tableau, job->n, job->dim);
+  double *ends = job->diffusion->keep ? fmi_arena_take(&arena, 2 * job->dim, sizeof *ends) : NULL;
   FMI_TRY(fmi_erk_begin(&s, job));
   for (uint32_t k = 0; k < grid->n_steps && s.active > 0; k++) {
     const double t = fmi_grid_time(grid, job->t0, job->t1, k),
@@ -91,7 +100,9 @@ fm_status fmi_sde_solve(const fmi_solve_job *job) {
       FMI_TRY(fmi_erk_evaluate(&s, s.k));
       return fmi_erk_finish_by_euler(&s);
     }
-    if (job->diffusion->overshoot != NULL) {
+    if (job->diffusion->keep != NULL) {
+      FMI_TRY(keep_some(&s, k, t, t_next, ends));
+    } else if (job->diffusion->overshoot != NULL) {
       FMI_TRY(overshoot(&s, k, t, t_next));
     } else {
       FMI_TRY(evaluate(&s, s.k, &g));

@@ -20,11 +20,13 @@ typedef struct fmi_solve_control {
   void *user;
 } fmi_solve_control;
 
-/* What the right-hand side is a velocity of: a path's, whose data end x1 it tells. */
+/* What the right-hand side is a velocity of: a path's, whose ends it tells. */
 typedef struct fmi_x1_form {
   fm_status (*coefficients)(void *user, double t, double *alpha, double *sigma, fmi_error *err);
-  /* x1 [dim] of a row at x with slope v. FM_E_DOMAIN: v doesn't tell it at this t. */
+  /* The data end, and the source end, [dim], of a row at x with slope v. FM_E_DOMAIN: v doesn't tell it at
+     this t. */
   fm_status (*x1)(void *user, double t, const double *x, const double *v, double *x1, fmi_error *err);
+  fm_status (*x0)(void *user, double t, const double *x, const double *v, double *x0, fmi_error *err);
   void *user;
 } fmi_x1_form;
 
@@ -40,6 +42,8 @@ typedef struct fmi_diffusion {
      result with *size of noise is the state at t_next. */
   fm_status (*overshoot)(void *user, double t, double t_next, double *beyond, double *keep, double *size,
                          fmi_error *err);
+  /* Likewise, or NULL: the share of its noise that a row keeps in DDIM's step. */
+  fm_status (*keep)(void *user, double t, double t_next, double *share, fmi_error *err);
   void *user;
 } fmi_diffusion;
 
@@ -114,7 +118,8 @@ void fmi_method_describe(const fmi_method *method, fm_solver_info *info);
 /* options may be NULL. Errors name the field: "solver_options.rtol: expected ..., found ...". */
 fm_status fmi_solve_configure(const fm_solver_options *options, fmi_solve_config *config, fmi_error *err);
 
-/* Whether it has a stochastic form, which is run instead where a job has a diffusion. */
+/* Whether it has a stochastic form, which is run instead where a job has a diffusion: ddim one with `keep`, the
+   others without. */
 bool fmi_sde_has(const fmi_method *method);
 fm_status fmi_sde_solve(const fmi_solve_job *job);
 

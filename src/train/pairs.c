@@ -32,6 +32,11 @@ fm_status fmi_pairing_new(const fmi_runtime *rt, fm_trainer *t, fmi_error *err) 
                                            &c, false, "trainer_options.coupling_", err);
   if (coupling == NULL) return err->status;
   t->paired = coupling->kind->costs;
+  if (t->paired && t->parts.prediction.kind == FM_SCORE) {
+    fmi_release(coupling);
+    return fmi_fail(err, FM_E_UNSUPPORTED,
+                    "trainer_options.prediction: a score needs independent pairs, found a coupling");
+  }
   if (t->paired)
     t->pairing.coupling = coupling;
   else

@@ -7,6 +7,8 @@
 
 fm_status fmi_trainer_check_rows(const fm_trainer *t, size_t n, bool pairs, fmi_error *err) {
   const fm_net *net = t->parts.net;
+  if (pairs && t->parts.prediction.kind == FM_SCORE)
+    return fmi_fail(err, FM_E_UNSUPPORTED, "x0: a score needs independent pairs, found the data's own");
   FMI_TRY(fmi_check_finite_f64("x1", t->rows.x1, n, net->dim, err));
   if (pairs) FMI_TRY(fmi_check_finite_f64("x0", t->rows.x0, n, net->dim, err));
   if (net->n_class_columns) FMI_TRY(fmi_check_labels(net, t->rows.labels, n, err));

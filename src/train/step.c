@@ -1,5 +1,6 @@
 /* step.c - rows of the conditional flow matching objective: draw x0 and t, form x_t and its target u_t, run
-   the network, and (Lipman eq. 14) send back the gradient of ||v(t, x_t) - u_t||^2 / dim. */
+   the network, and (Lipman eq. 14) send back the gradient of ||v(t, x_t) - u_t||^2 / dim. The target is what
+   the network predicts: the velocity, or something that tells it (path/form.c). */
 #include "train/trainer.h"
 
 #include "core/rng.h"
@@ -35,14 +36,17 @@ static fm_status form_row(const tile *w, size_t i, fmi_error *err) {
   fm_path_coefficients c;
   FMI_TRY(fmi_path_at(t->parts.path, t->t[row], &c, err));
   const double *x0 = w->slot->x0 + i * dim, *x1 = w->slot->x1 + i * dim, *eps = w->slot->eps + i * dim;
+  const fmi_target g = fmi_target_at(&t->parts.prediction, &c);
   bool noisy = c.gamma != 0 || c.d_gamma != 0;
   if (noisy)
     fmi_normals(w->s->kernels, w->s->seed, FMI_STREAM_PATH, id, dim, w->slot->eps + i * dim, w->slot->noise);
   real *xt = t->xt + row * dim, *ut = t->ut + row * dim;
   for (size_t j = 0; j < dim; j++) {
-    double x = c.alpha * x1[j] + c.sigma * x0[j], u = c.d_alpha * x1[j] + c.d_sigma * x0[j];
-    xt[j] = (real)(noisy ? x + c.gamma * eps[j] : x);
-    ut[j] = (real)(noisy ? u + c.d_gamma * eps[j] : u);
+    double x = c.alpha * x1[j] + c.sigma * x0[j], u = g.by_x1 * x1[j] + g.by_x0 * x0[j];
+    if (noisy) x += c.gamma * eps[j], u += c.d_gamma * eps[j];
+    if (g.by_xt != 0) u += g.by_xt * x;
+    xt[j] = (real)x;
+    ut[j] = (real)u;
   }
   return FM_OK;
 }
@@ -114,8 +118,8 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
 
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
   fm_trainer *t = s->trainer;
-  const fmi_time_draw times = {&t->options, t->parts.path, s->seed,        s->first_row, s->n,
-                               s->train,    t->t,          t->time_weight, t->uniforms};
+  const fmi_time_draw times = {&t->options, t->parts.path,  s->seed,     s->first_row,        s->n, s->train,
+                               t->t,        t->time_weight, t->uniforms, &t->parts.prediction};
   FMI_TRY(fmi_times_draw(&times, err)); /* in one go: the caller's functions run on the caller's thread */
   if (t->pairing.coupling) FMI_TRY(fmi_pairing_form(rt, s, err));
   fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), t->n_slots};

@@ -96,7 +96,7 @@ static const fmi_time_sampling samplings[] = {
 
 static const fmi_loss_weight weights[] = {
 #define FMI_TIME(...)
-#define FMI_WEIGHT(kind, name, at, fallback, most, ends) {kind, name, at, fallback, most, ends},
+#define FMI_WEIGHT(kind, name, at, fallback, most, ends, own) {kind, name, at, fallback, most, ends, own},
 #include "train/time_list.def"
 #undef FMI_TIME
 #undef FMI_WEIGHT
@@ -141,18 +141,27 @@ static fm_status read_sampling(fm_trainer_options *o, fmi_error *err) {
   return read_param("time_b", s->name, s->b.fallback, s->b.least, s->b.most, &o->time_b, err);
 }
 
-static fm_status check_weight(const fm_trainer_options *o, const fmi_loss_weight *w, const fm_path *path,
-                              fmi_error *err) {
+/* On the squared error of the prediction, of which the velocity's is gain^2 times as much. A prediction's own
+   weight is 1, also where both factors are infinite or 0. */
+static double weight_of(const fm_trainer_options *o, const fmi_loss_weight *w, const fmi_prediction *p,
+                        double t, const fm_path_coefficients *c) {
+  if (p->kind == FM_VELOCITY) return w->at(t, c, o->weight_a);
+  if (w->own != FM_VELOCITY && w->own == p->kind) return 1;
+  return w->at(t, c, o->weight_a) * square(fmi_target_at(p, c).gain);
+}
+
+static fm_status check_weight(const fm_trainer_options *o, const fmi_loss_weight *w, const fmi_prediction *p,
+                              const fm_path *path, fmi_error *err) {
   enum { points = 65 };
   for (int i = 0; i < points; i++) {
-    const double t = path->first + (path->last - path->first) * i / (points - 1);
+    const double t = p->first + (p->last - p->first) * i / (points - 1);
     fm_path_coefficients c;
     FMI_TRY(fmi_path_at(path, t, &c, err));
-    if (w->needs_conversion && (c.gamma != 0 || c.d_gamma != 0))
+    if (w->ends && (c.gamma != 0 || c.d_gamma != 0))
       return fmi_fail(err, FM_E_UNSUPPORTED,
                       "trainer_options.loss_weight: %s needs a path with gamma = 0, found %g at t = %g",
                       w->name, c.gamma, t);
-    const double weight = w->at(t, &c, o->weight_a);
+    const double weight = weight_of(o, w, p, t, &c);
     if (!(isfinite(weight) && weight >= 0))
       return fmi_fail(err, FM_E_UNSUPPORTED, "trainer_options.loss_weight: %s is %g on this path at t = %g",
                       w->name, weight, t);
@@ -160,7 +169,8 @@ static fm_status check_weight(const fm_trainer_options *o, const fmi_loss_weight
   return FM_OK;
 }
 
-fm_status fmi_time_options(fm_trainer_options *o, const fm_path *path, fmi_error *err) {
+fm_status fmi_time_options(fm_trainer_options *o, const fmi_prediction *p, const fm_path *path,
+                           fmi_error *err) {
   FMI_TRY(read_sampling(o, err));
   const fmi_loss_weight *w = fmi_loss_weight_by_kind(o->loss_weight);
   if (w == NULL)
@@ -170,9 +180,9 @@ fm_status fmi_time_options(fm_trainer_options *o, const fm_path *path, fmi_error
   if (o->weight != NULL && o->loss_weight != 0)
     return fmi_fail(err, FM_E_INVALID, "trainer_options.loss_weight: expected 0 beside a function, found %u",
                     (unsigned)o->loss_weight);
-  o->loss_weight = w->kind;
+  if (p->kind == FM_VELOCITY || o->loss_weight != 0) o->loss_weight = w->kind;
   FMI_TRY(read_param("weight_a", w->name, w->a_fallback, 0, w->a_most, &o->weight_a, err));
-  return check_weight(o, w, path, err);
+  return check_weight(o, w, p, path, err);
 }
 
 /* ---- a batch --------------------------------------------------------------------------------------- */
@@ -199,8 +209,8 @@ static fm_status draw_times(const fmi_time_draw *d, fmi_error *err) {
     if (!own) d->t[i] = fmin(1, fmax(0, s->draw(u, v, d->options->time_a, d->options->time_b)));
   }
   if (own) FMI_TRY(ask_times(d, err));
-  const double first = d->path->first, span = d->path->last - first;
-  for (size_t i = 0; i < d->n; i++) d->t[i] = fmi_path_clip(d->path, first + span * d->t[i]);
+  const double first = d->prediction->first, last = d->prediction->last;
+  for (size_t i = 0; i < d->n; i++) d->t[i] = fmin(last, fmax(first, first + (last - first) * d->t[i]));
   return FM_OK;
 }
 
@@ -215,14 +225,22 @@ static fm_status ask_weights(const fmi_time_draw *d, fmi_error *err) {
   return FM_OK;
 }
 
-fm_status fmi_times_draw(const fmi_time_draw *d, fmi_error *err) {
-  FMI_TRY(draw_times(d, err));
-  if (d->train && d->options->weight != NULL) return ask_weights(d, err);
-  const fmi_loss_weight *w = fmi_loss_weight_by_kind(d->train ? d->options->loss_weight : FM_WEIGHT_CONSTANT);
+static fm_status set_weights(const fmi_time_draw *d, fmi_error *err) {
+  const fmi_loss_weight *w = fmi_loss_weight_by_kind(d->options->loss_weight);
+  const bool own = d->options->weight != NULL, of_velocity = d->prediction->kind == FM_VELOCITY;
+  if (own) FMI_TRY(ask_weights(d, err));
   for (size_t i = 0; i < d->n; i++) {
     fm_path_coefficients c = {0};
-    if (w->kind != FM_WEIGHT_CONSTANT) FMI_TRY(fmi_path_at(d->path, d->t[i], &c, err));
-    d->weight[i] = w->at(d->t[i], &c, d->options->weight_a);
+    if (!of_velocity || w->kind != FM_WEIGHT_CONSTANT) FMI_TRY(fmi_path_at(d->path, d->t[i], &c, err));
+    const double weight = weight_of(d->options, w, d->prediction, d->t[i], &c);
+    d->weight[i] = own ? d->weight[i] * weight : weight;
   }
+  return FM_OK;
+}
+
+fm_status fmi_times_draw(const fmi_time_draw *d, fmi_error *err) {
+  FMI_TRY(draw_times(d, err));
+  if (d->train && (d->options->weight != NULL || d->options->loss_weight != 0)) return set_weights(d, err);
+  for (size_t i = 0; i < d->n; i++) d->weight[i] = 1;
   return FM_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef FMI_TIME_H
 #define FMI_TIME_H
 
-#include "path/path.h"
+#include "path/form.h"
 
 /* A distribution of t: a number from two independent uniforms in (0, 1). */
 typedef struct fmi_time_sampling {
@@ -20,18 +20,21 @@ typedef struct fmi_loss_weight {
   const char *name;
   double (*at)(double t, const fm_path_coefficients *c, double a);
   double a_fallback, a_most; /* the parameter's default and bound; 0: there is none */
-  bool needs_conversion;     /* is about x1 or x0, which only paths without gamma tell from the velocity */
+  bool ends;                 /* is about x1 or x0, which only paths without gamma tell from the velocity */
+  uint32_t own;              /* the prediction whose loss it makes of the velocity's, or FM_VELOCITY */
 } fmi_loss_weight;
 
 /* Kind 0 is the first: uniform, constant. NULL: unknown. */
 const fmi_time_sampling *fmi_time_sampling_by_kind(uint32_t kind);
 const fmi_loss_weight *fmi_loss_weight_by_kind(uint32_t kind);
 
-/* Checks what the options say about times and weights, on the path, and fills in the defaults. */
-fm_status fmi_time_options(fm_trainer_options *options, const fm_path *path, fmi_error *err);
+/* Checks what the options say about times and weights, on the path, and fills in the defaults. loss_weight
+   stays 0 where the loss is that of a prediction other than the velocity by itself. */
+fm_status fmi_time_options(fm_trainer_options *options, const fmi_prediction *prediction, const fm_path *path,
+                           fmi_error *err);
 
-/* Times t [n] of rows first_row .. of the noise that seed names, and the weight of each: weight [n]. Without
-   `train` uniform times and weight 1. uniforms [n][2]: room for the caller's function. */
+/* Times t [n] of rows first_row .. of the noise that seed names, and the weight of each on the squared error of
+   the prediction: weight [n]. Without `train` uniform times and weight 1. uniforms [n][2]: room for the caller's function. */
 typedef struct fmi_time_draw {
   const fm_trainer_options *options;
   const fm_path *path;
@@ -39,6 +42,7 @@ typedef struct fmi_time_draw {
   size_t n;
   bool train;
   double *t, *weight, *uniforms;
+  const fmi_prediction *prediction;
 } fmi_time_draw;
 fm_status fmi_times_draw(const fmi_time_draw *draw, fmi_error *err);
 #endif

@@ -106,7 +106,7 @@ fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *given, const
   if (fill_options(&filled, err) != FM_OK) return NULL;
   if (fmi_parts_hold(rt->memory, &parts, err) != FM_OK) return NULL;
   fm_trainer *t = NULL;
-  if (fmi_time_options(&filled, parts.path, err) == FM_OK)
+  if (fmi_time_options(&filled, &parts.prediction, parts.path, err) == FM_OK)
     t = fmi_object_create(rt->memory, sizeof *t, destroy, err);
   if (t == NULL) {
     fmi_parts_release(&parts);

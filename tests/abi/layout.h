@@ -5,6 +5,7 @@
 #ifndef FM_TESTS_LAYOUT_H
 #define FM_TESTS_LAYOUT_H
 
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
 
 #if defined(__cplusplus)
@@ -151,6 +152,10 @@ VALUE(FM_NORM_MAX, 2u)
 VALUE(FM_DIVERGENCE_EXACT, 1u)
 VALUE(FM_DIVERGENCE_RADEMACHER, 2u)
 VALUE(FM_DIVERGENCE_GAUSSIAN, 3u)
+VALUE(FM_INPAINT_REPLACE, 1u)
+VALUE(FM_INPAINT_GUIDE, 2u)
+VALUE(FM_INPAINT_BOTH, 3u)
+
 VALUE(FM_DIFFUSION_CONSTANT, 1u)
 VALUE(FM_DIFFUSION_SIGMA, 2u)
 VALUE(FM_DIFFUSION_OVERSHOOT, 3u)
@@ -427,6 +432,27 @@ FIELD(fm_rhs_call, t, 32, 40)
 FIELD(fm_rhs_call, x, 40, 48)
 FIELD(fm_rhs_call, dxdt, 48, 56)
 SIZE(fm_rhs_call, 56)
+
+FIELD(fm_potential_call, struct_size, 0, 8)
+FIELD(fm_potential_call, n, 8, 16)
+FIELD(fm_potential_call, dim, 16, 24)
+FIELD(fm_potential_call, row, 24, 32)
+FIELD(fm_potential_call, t, 32, 40)
+FIELD(fm_potential_call, x1, 40, 48)
+FIELD(fm_potential_call, gradient, 48, 56)
+SIZE(fm_potential_call, 56)
+
+FIELD(fm_guidance_options, struct_size, 0, 8)
+FIELD(fm_guidance_options, weight, 8, 16)
+FIELD(fm_guidance_options, first, 16, 24)
+FIELD(fm_guidance_options, last, 24, 32)
+FIELD(fm_guidance_options, potential_scale, 32, 40)
+FIELD(fm_guidance_options, cap, 40, 48)
+FIELD(fm_guidance_options, inpainting, 48, 56)
+FIELD(fm_guidance_options, weaker, 56, 64)
+FIELD(fm_guidance_options, potential, 64, 72)
+FIELD(fm_guidance_options, potential_user, 72, 80)
+SIZE(fm_guidance_options, 80)
 
 FIELD(fm_trajectory, struct_size, 0, 8)
 FIELD(fm_trajectory, step, 8, 16)

@@ -207,7 +207,7 @@ static double solve(uint32_t n_steps, double t0, double t1, double x) {
   ck_assert_int_eq(fmi_solve_configure(&o, &config, &err), FM_OK);
   void *workspace = aligned_alloc(FMI_ALIGN, config.method->workspace(&config, 1, 1));
   const fmi_rhs rhs = {flow, NULL};
-  const fmi_x1_form form = {coefficients, x1, NULL};
+  const fmi_x1_form form = {coefficients, x1, NULL, NULL};
   fmi_solve_job job = {.config = &config,
                        .rhs = &rhs,
                        .x1_form = &form,

@@ -63,7 +63,7 @@ static moments moments_of(uint32_t method, uint32_t n_steps, double g, bool fall
   double *y = new_block(n, sizeof *y);
   void *workspace = aligned_alloc(64, fmi_round_up(config.method->workspace(&config, n, 1), 64));
   const fmi_rhs rhs = {flow, &l};
-  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, NULL, &l};
+  const fmi_diffusion diffusion = {diffusion_at, add_score, impulse, NULL, NULL, &l};
   y[n_steps] = 1;
   const fmi_solve_job job = {.config = &config,
                              .rhs = &rhs,
@@ -200,6 +200,13 @@ static const drawn cases[] = {
     {FM_PATH_VP, FM_SOLVER_HEUN2, 200, {.diffusion = FM_DIFFUSION_SIGMA, .diffusion_level = 1.5}},
     {FM_PATH_LINEAR_VP, FM_SOLVER_HEUN2, 50, {.diffusion = FM_DIFFUSION_SIGMA}},
     {FM_PATH_POLYNOMIAL, FM_SOLVER_HEUN2, 100, {.diffusion = FM_DIFFUSION_SIGMA}},
+    {FM_PATH_CONDOT, FM_SOLVER_DDIM, 100, {.diffusion = FM_DIFFUSION_DDPM}},
+    {FM_PATH_VP, 0, 200, {.diffusion = FM_DIFFUSION_DDPM, .diffusion_level = .7}},
+    {FM_PATH_COSINE, FM_SOLVER_DDIM, 60, {.diffusion = FM_DIFFUSION_REFRESH, .diffusion_level = .1}},
+    {FM_PATH_CONDOT,
+     FM_SOLVER_DDIM,
+     100,
+     {.diffusion = FM_DIFFUSION_RATE, .diffusion_level = .5, .diffusion_power = -1}},
 };
 
 /* Mean and variance within five of their deviations and what the steps are off by; bits that are a row's own;
@@ -233,6 +240,7 @@ START_TEST(draws_have_the_datas_moments) {
   fm_sampler_destroy(other), fm_sampler_destroy(s);
   /* Of the same start the flow makes something else, and from data back to the start it goes alone. */
   so.n_steps = 400;
+  if (so.method == 0) so.method = FM_SOLVER_DDIM;
   o.diffusion = 0, o.diffusion_fn = NULL;
   OK(fm_sampler_create(ctx, model, &so, &o, &s));
   OK(fm_sampler_draw(ctx, s, 4, 1, NULL, NULL, 100, y));

@@ -75,6 +75,7 @@ static int ascending(const void *a, const void *b) {
 static void check_distribution(uint32_t kind, double a, double b) {
   enum { N = 20000 };
   fm_path path = {.first = 0, .last = 1};
+  const fmi_prediction velocity = {.last = 1};
   fm_trainer_options o = {.time_sampling = kind, .time_a = a, .time_b = b};
   double *t = new_block(4 * N, sizeof *t), worst = 0;
   const fmi_time_sampling *s = fmi_time_sampling_by_kind(kind);
@@ -88,7 +89,8 @@ static void check_distribution(uint32_t kind, double a, double b) {
                               .train = true,
                               .t = t,
                               .weight = t + N,
-                              .uniforms = t + 2 * N};
+                              .uniforms = t + 2 * N,
+                              .prediction = &velocity};
   o.loss_weight = FM_WEIGHT_CONSTANT;
   ck_assert_int_eq(fmi_times_draw(&draw, NULL), FM_OK);
   qsort(t, N, sizeof *t, ascending);
@@ -299,7 +301,9 @@ START_TEST(times_lie_in_the_interval) {
       const fm_trainer_options o = {
           .time = scripted_times, .time_user = &s, .loss_weight = FM_WEIGHT_CONSTANT};
       OK(fm_path_create_named(ctx, cases[i].path, &path));
+      const fmi_prediction velocity = {.first = path->first, .last = path->last};
       const fmi_time_draw draw = {.options = &o,
+                                  .prediction = &velocity,
                                   .path = path,
                                   .n = 1,
                                   .train = true,

@@ -172,6 +172,23 @@ extern "C" {
         ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
         cond: *const f32, n: usize, out: *mut f64
     ) -> fm_status;
+    pub fn fm_sampler_create_guided(
+        ctx: *mut fm_ctx, model: *const fm_model, solver: *const fm_solver_options,
+        options: *const fm_sampler_options, guidance: *const fm_guidance_options, out: *mut *mut fm_sampler
+    ) -> fm_status;
+    pub fn fm_sampler_draw_guided(
+        ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
+        cond: *const f32, weights: *const f64, known: *const f32, mask: *const f32, n: usize, out: *mut f32,
+        stats: *mut fm_solve_stats, rows: *mut fm_row_stats
+    ) -> fm_status;
+    pub fn fm_sampler_draw_guided_f64(
+        ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
+        cond: *const f32, weights: *const f64, known: *const f64, mask: *const f32, n: usize, out: *mut f64,
+        stats: *mut fm_solve_stats, rows: *mut fm_row_stats
+    ) -> fm_status;
+    pub fn fm_prefix_mask(
+        ctx: *mut fm_ctx, length: usize, channels: usize, frozen: usize, overlap: usize, out: *mut f32
+    ) -> fm_status;
     pub fn fm_sample(
         ctx: *mut fm_ctx, model: *const fm_model, seed: u64, first_row: u64, labels: *const i32,
         cond: *const f32, n: usize, out: *mut f32

@@ -182,6 +182,27 @@ structs! {
         diffusion_fn: fm_diffusion_fn,
         diffusion_user: *mut c_void,
     }
+    pub struct fm_potential_call {
+        struct_size: u64,
+        n: u64,
+        dim: u64,
+        row: *const u64,
+        t: *const f64,
+        x1: *const f64,
+        gradient: *mut f64,
+    }
+    pub struct fm_guidance_options {
+        struct_size: u64,
+        weight: f64,
+        first: f64,
+        last: f64,
+        potential_scale: f64,
+        cap: f64,
+        inpainting: u64,
+        weaker: *const fm_model,
+        potential: fm_potential_fn,
+        potential_user: *mut c_void,
+    }
     pub struct fm_path_coefficients {
         struct_size: u64,
         alpha: f64,
@@ -352,6 +373,8 @@ pub type fm_reduce_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, reduction: *const fm_reduction) -> i32>;
 pub type fm_cost_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_cost_request) -> i32>;
 pub type fm_diffusion_fn = Option<unsafe extern "C" fn(user: *mut c_void, t: f64, g: *mut f64) -> i32>;
+pub type fm_potential_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, call: *const fm_potential_call) -> i32>;
 pub type fm_path_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, t: f64, out: *mut fm_path_coefficients) -> i32>;
 pub type fm_prior_fn =
