@@ -123,6 +123,11 @@ FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, f
    for a callback without one. If a callback fails or writes what is no number, out may be written. */
 FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
                                       size_t dim, double *out);
+/* Rows first_row .. first_row + n of the source that seed names, in the data's units: out [n][dim]. They are
+   where fm_sampler_draw with this seed begins. normaliser NULL: identity. Allocates a workspace for the call.
+   On FM_E_CALLBACK and FM_E_NONFINITE, of a callback, out may be written. */
+FM_API fm_status fm_prior_draw(fm_ctx *ctx, const fm_prior *prior, const fm_normaliser *normaliser,
+                               uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *out);
 
 /* ---- Normalisers --------------------------------------------------------------------------------- */
 

@@ -74,8 +74,7 @@ static fm_status copy_with_note(fm_ctx *ctx, const fm_model *from, fm_model *to,
   to->train_steps = from->train_steps;
   to->paired = from->paired;
   fmi_model_pack(to, ctx->runtime.kernels);
-  for (size_t i = 0; i < from->n_notes; i++)
-    FMI_TRY(fmi_model_add_note(to, from->notes[i].key, from->notes[i].value, &ctx->err));
+  FMI_TRY(fmi_model_copy_notes(to, from, NULL, &ctx->err));
   return fmi_model_add_note(to, key, value, &ctx->err);
 }
 
@@ -99,7 +98,5 @@ fm_status fm_model_with_note(fm_ctx *ctx, const fm_model *model, const char *key
 }
 
 const char *fm_model_note(const fm_model *model, const char *key) {
-  for (size_t i = 0; model && key && i < model->n_notes; i++)
-    if (strcmp(model->notes[i].key, key) == 0) return model->notes[i].value;
-  return NULL;
+  return model && key ? fmi_model_note(model, key) : NULL;
 }

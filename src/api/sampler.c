@@ -48,6 +48,7 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
   REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
   FMI_TRY(check_divergence(ctx, &o));
   FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
+  fmi_sampler_default_solver(model, &o, &so);
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
   if (o.diffusion == FM_DIFFUSION_OVERSHOOT && config.method->kind != FM_SOLVER_EULER)
