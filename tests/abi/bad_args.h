@@ -4,6 +4,7 @@
 #define FM_TESTS_BAD_ARGS_H
 
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,6 +1,7 @@
 /* header_test.c - flowmatch.h compiles alone and first, and what callers have compiled in stays as it is.
    Compiled, not run, by header.sh. */
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #include "layout.h"
 
@@ -17,6 +18,8 @@ void set_up_all(void) {
   fm_solver_options solver;
   fm_solve_stats stats;
   fm_sampler_options sampler;
+  fm_reflow_options reflow;
+  fm_reflow_stats reflow_stats;
   fm_ctx_options_init(&ctx);
   fm_ctx_info_init(&info);
   fm_path_coefficients_init(&coefficients);
@@ -27,4 +30,6 @@ void set_up_all(void) {
   fm_solver_options_init(&solver);
   fm_solve_stats_init(&stats);
   fm_sampler_options_init(&sampler);
+  fm_reflow_options_init(&reflow);
+  fm_reflow_stats_init(&reflow_stats);
 }
