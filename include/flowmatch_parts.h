@@ -4,10 +4,10 @@
  *
  * flowmatch.h makes the parts, trains and draws with them. This header is for who needs more of a part:
  *
- *   used alone     what a context works with, a path's coefficients and conversions, a prior's density, a
- *                  network's velocity and its derivatives, an optimiser's step, a solver on any right-hand
- *                  side, statistics and weights as numbers, the loss of rows, couplings, rows carried through
- *                  the flow with what that took, their log-densities, draws with noise on the way;
+ *   used alone     what a context works with, a path's coefficients and conversions, a prior's rows and
+ *                  density, a network's velocity and its derivatives, an optimiser's step, a solver on any
+ *                  right-hand side, statistics and weights as numbers, the loss of rows, couplings, rows
+ *                  carried through the flow with what that took, their log-densities, draws with noise;
  *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the cost of a
  *                  pair, the sum of gradients over processes, each by a callback.
  *

@@ -43,7 +43,7 @@ typedef int32_t (*fm_reflow_progress_fn)(void *user, const fm_reflow_progress *p
 /* How a model is made straight. */
 typedef struct fm_reflow_options {
   uint64_t struct_size;
-  int64_t rounds;         /* of reflow, at most FM_REFLOW_MOST_ROUNDS; 0: 1; negative: none, to distill alone */
+  int64_t rounds;         /* of reflow, up to FM_REFLOW_MOST_ROUNDS; 0: 1; negative: none, to distill alone */
   uint64_t distill_steps; /* k: a last round trains at the times 0, 1/k ... (k-1)/k alone, so that k Euler
                              steps make what the model before makes; at most 1000; 0: none */
   uint64_t from_scratch;  /* 1: weights of a round begin at fm_net_init with the trainer's seed; 0: at the
