@@ -24,6 +24,7 @@
 #define FLOWMATCH_HPP
 
 #include "flowmatch_parts.h" // and with it flowmatch.h
+#include "flowmatch_reflow.h"
 
 #include <cstddef>
 #include <exception>

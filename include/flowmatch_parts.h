@@ -4,10 +4,10 @@
  *
  * flowmatch.h makes the parts, trains and draws with them. This header is for who needs more of a part:
  *
- *   used alone     what a context works with, a path's coefficients and conversions, a prior's density, a
- *                  network's velocity and its derivatives, an optimiser's step, a solver on any right-hand
- *                  side, statistics and weights as numbers, the loss of rows, couplings, rows carried through
- *                  the flow with what that took, their log-densities, draws with noise on the way;
+ *   used alone     what a context works with, a path's coefficients and conversions, a prior's rows and
+ *                  density, a network's velocity and its derivatives, an optimiser's step, a solver on any
+ *                  right-hand side, statistics and weights as numbers, the loss of rows, couplings, rows
+ *                  carried through the flow with what that took, their log-densities, draws with noise;
  *   of your own    a path, a prior, a network, a source of rows, times and weights of training, the cost of a
  *                  pair, the sum of gradients over processes, each by a callback.
  *
@@ -138,6 +138,11 @@ FM_API fm_status fm_prior_create_callback_density(fm_ctx *ctx, fm_prior_fn fn, f
    for a callback without one. If a callback fails or writes what is no number, out may be written. */
 FM_API fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double *x, size_t n,
                                       size_t dim, double *out);
+/* Rows first_row .. first_row + n of the source that seed names, in the data's units: out [n][dim]. They are
+   where fm_sampler_draw with this seed begins. normaliser NULL: identity. Allocates a workspace for the call.
+   On FM_E_CALLBACK and FM_E_NONFINITE, of a callback, out may be written. */
+FM_API fm_status fm_prior_draw(fm_ctx *ctx, const fm_prior *prior, const fm_normaliser *normaliser,
+                               uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *out);
 
 /* ---- Normalisers --------------------------------------------------------------------------------- */
 

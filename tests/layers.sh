@@ -21,8 +21,9 @@ model: core kern op net path
 data: core model
 train: core kern op net path couple model data
 sample: core kern op net path model solve
+reflow: core kern op net path couple model data train solve sample
 io: core kern op net path couple model data train
-api: core kern op net path couple model data train sample solve io
+api: core kern op net path couple model data train sample solve reflow io
 cli:
 '
 

@@ -76,9 +76,7 @@ static fm_status copy_into(fm_ctx *ctx, const fm_model *from, fm_model *to) {
   to->train_steps = from->train_steps;
   to->paired = from->paired;
   fmi_model_pack(to, ctx->runtime.kernels);
-  for (size_t i = 0; i < from->n_notes; i++)
-    FMI_TRY(fmi_model_add_note(to, from->notes[i].key, from->notes[i].value, &ctx->err));
-  return FM_OK;
+  return fmi_model_copy_notes(to, from, NULL, &ctx->err);
 }
 
 /* A copy made of these parts, with a note unless key is NULL; *out is NULL on failure. */
@@ -123,7 +121,5 @@ fm_status fm_model_with_prediction(fm_ctx *ctx, const fm_model *model, uint32_t 
 }
 
 const char *fm_model_note(const fm_model *model, const char *key) {
-  for (size_t i = 0; model && key && i < model->n_notes; i++)
-    if (strcmp(model->notes[i].key, key) == 0) return model->notes[i].value;
-  return NULL;
+  return model && key ? fmi_model_note(model, key) : NULL;
 }

@@ -134,3 +134,24 @@ fm_status fm_prior_log_density(fm_ctx *ctx, const fm_prior *prior, const double 
   FMI_TRY(fmi_check_finite_f64("x", x, n, dim, &ctx->err));
   return fmi_prior_log_density(prior, x, n, dim, out, &ctx->err);
 }
+
+fm_status fm_prior_draw(fm_ctx *ctx, const fm_prior *prior, const fm_normaliser *normaliser, uint64_t seed,
+                        uint64_t first_row, size_t n, size_t dim, double *out) {
+  REQUIRE_CTX();
+  REQUIRE_POINTER(prior);
+  REQUIRE(dim >= 1, "dim: expected 1 or more, found 0");
+  REQUIRE_CELLS(n, dim);
+  REQUIRE_ARRAY(out, n);
+  if (prior->dim != 0 && prior->dim != dim)
+    return fmi_fail(&ctx->err, FM_E_MISMATCH, "dim: expected %zu as the prior has, found %zu", prior->dim,
+                    dim);
+  if (normaliser != NULL && normaliser->dim != dim)
+    return fmi_fail(&ctx->err, FM_E_MISMATCH, "normaliser: expected %zu columns, found %zu", dim,
+                    normaliser->dim);
+  void *scratch = fmi_alloc(ctx->memory, 1, fmi_prior_scratch(dim), &ctx->err);
+  if (scratch == NULL) return FM_E_NOMEM;
+  fm_status status = fmi_prior_draw_units(prior, normaliser, ctx->runtime.kernels, seed, first_row, n, dim,
+                                          out, scratch, &ctx->err);
+  fmi_free(ctx->memory, scratch);
+  return status;
+}

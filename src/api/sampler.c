@@ -53,6 +53,7 @@ fm_status fmi_sampler_read_options(fm_ctx *ctx, const fm_model *model, const fm_
   REQUIRE(o->deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o->deadline);
   FMI_TRY(check_divergence(ctx, o));
   FMI_TRY(check_diffusion(ctx, o, &so, model->net->dim));
+  fmi_sampler_default_solver(model, o, &so);
   FMI_TRY(fmi_solve_configure(&so, config, &ctx->err));
   if (o->diffusion == FM_DIFFUSION_OVERSHOOT && config->method->kind != FM_SOLVER_EULER)
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,

@@ -41,7 +41,7 @@ static void print_label(const char *label) { printf("  %-*s", LABEL_WIDTH, label
 
 static void print_note(const fm_model *model, const char *key, const char *label) {
   const char *text = fm_model_note(model, key);
-  if (!text) return;
+  if (!text || !*text) return;
   print_label(label);
   puts(text);
 }
@@ -70,9 +70,11 @@ static void print_network(const fm_model *model) {
   if (loss) {
     print_label("loss");
     printf("%.4g on rows trained on", strtod(loss, NULL));
-    if (held_out) printf(", %.4g on rows held out", strtod(held_out, NULL));
+    if (held_out && *held_out) printf(", %.4g on rows held out", strtod(held_out, NULL));
     putchar('\n');
   }
+  print_note(model, "straightness", "straight");
+  print_note(model, "euler_steps", "Euler steps");
 }
 
 static void print_conditions(const fm_model *model) {

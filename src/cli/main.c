@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = {&train_command,  &sample_command, &plot_command,
-                                          &encode_command, &logp_command,   &info_command};
+static const command *const commands[] = {&train_command, &sample_command, &plot_command,  &encode_command,
+                                          &logp_command,  &info_command,   &reflow_command};
 static const command *const about_the_program[] = {&completion_command, &manual_command};
 
 const command *command_at(size_t i) {

@@ -77,7 +77,8 @@ int solver_options_from(const command *c, const solver_words *words, fm_solver_o
   if (tolerance && !found->adaptive)
     return args_wrong(c, "--rtol and --atol are for steps chosen for an accuracy; %s takes fixed ones", name);
   fm_solver_options_init(options);
-  options->method = found->method;
+  /* The library knows what a model is for: a distilled one takes its own steps. */
+  options->method = automatic && !fixed && !tolerance ? 0 : found->method;
   options->n_steps = (uint32_t)words->steps;
   options->rtol = words->rtol;
   options->atol = words->atol;

@@ -14,7 +14,8 @@ typedef struct solver_words {
 
 /* The options that set them, for a command's table: `at` is the offset of its solver_words, the texts say
    what it does where nothing is asked for. */
-#define AUTO_SOLVER "auto: euler if --steps or --grid is given, else dopri5 (auto)"
+#define AUTO_SOLVER                                                                                          \
+  "auto: euler if --steps or --grid is given or the model was distilled for steps, else dopri5 (auto)"
 /* clang-format off */
 #define SOLVER_OPTIONS(at, automatic, steps_by_default)                                                      \
   {OPTION_TEXT, 0, "solver", "NAME", (at) + offsetof(solver_words, method), 0, 0,                            \

@@ -1,6 +1,7 @@
 /* train.c - flowmatch train: a model from a table. */
 #include "cli/args.h"
 #include "cli/fit.h"
+#include "cli/note.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -350,22 +351,6 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
 }
 
 /* ---- the model file -------------------------------------------------------------------------------- */
-
-/* Gives *model a note; a failure is reported. */
-static bool add_note(fm_ctx *ctx, fm_model **model, const char *key, const char *value) {
-  fm_model *noted = NULL;
-  if (!cli_check(ctx, fm_model_with_note(ctx, *model, key, value, &noted), "the model's notes", NULL))
-    return false;
-  fm_model_destroy(*model);
-  *model = noted;
-  return true;
-}
-
-static bool add_number(fm_ctx *ctx, fm_model **model, const char *key, double value) {
-  char text[40];
-  snprintf(text, sizeof text, "%.10g", value);
-  return add_note(ctx, model, key, text);
-}
 
 static bool add_picture_notes(fm_ctx *ctx, fm_model **model, const dataset *d, const char *shape) {
   char range[80];

@@ -27,6 +27,7 @@ struct fm_data {
   const fmi_data_kind *kind;
   size_t n, dim, n_class_columns, cond_dim; /* n 0: a stream */
   bool pairs;
+  bool checked;         /* rows need no look by who trains: they are finite, or absent as a network has it */
   const size_t *masked; /* [n_masked]: the columns that have an indicator behind all columns */
   size_t n_masked;
 };

@@ -146,3 +146,27 @@ fm_status fmi_model_add_note(fm_model *m, const char *key, const char *value, fm
   }
   return append_note(m, key, value, err);
 }
+
+const char *fmi_model_note(const fm_model *m, const char *key) {
+  for (size_t i = 0; i < m->n_notes; i++)
+    if (strcmp(m->notes[i].key, key) == 0) return m->notes[i].value;
+  return NULL;
+}
+
+fm_status fmi_model_copy_notes(fm_model *to, const fm_model *from, const char *but, fmi_error *err) {
+  for (size_t i = 0; i < from->n_notes; i++)
+    if (but == NULL || strcmp(from->notes[i].key, but) != 0)
+      FMI_TRY(fmi_model_add_note(to, from->notes[i].key, from->notes[i].value, err));
+  return FM_OK;
+}
+
+/* A note is the caller's text: what isn't a number of steps is no wish. */
+uint32_t fmi_model_euler_steps(const fm_model *m) {
+  const char *text = fmi_model_note(m, FMI_NOTE_EULER_STEPS);
+  uint32_t steps = 0;
+  for (; text != NULL && *text != '\0'; text++) {
+    if (*text < '0' || *text > '9' || steps > 100000) return 0;
+    steps = 10 * steps + (uint32_t)(*text - '0');
+  }
+  return steps;
+}

@@ -65,6 +65,10 @@ fm_status fmi_prior_log_density(const fm_prior *prior, const double *x, size_t n
 fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
                          uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *z, void *scratch,
                          fmi_error *err);
+/* The same in the data's units; norm NULL: identity. */
+fm_status fmi_prior_draw_units(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
+                               uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *x,
+                               void *scratch, fmi_error *err);
 size_t fmi_prior_scratch(size_t dim);
 
 /* Standard normals of a row: z [n]. scratch as above, for n. */
@@ -112,6 +116,12 @@ fm_model *fmi_model_new(fmi_memory *memory, const fmi_parts *parts, fmi_error *e
 void fmi_model_pack(fm_model *model, const fmi_kernels *kernels);
 void fmi_model_destroy_parts(fm_model *model); /* all but the handle itself */
 fm_status fmi_model_add_note(fm_model *model, const char *key, const char *value, fmi_error *err);
+const char *fmi_model_note(const fm_model *model, const char *key); /* NULL: it has none */
+/* All notes of `from` but the one called `but`, which may be NULL. */
+fm_status fmi_model_copy_notes(fm_model *to, const fm_model *from, const char *but, fmi_error *err);
+/* The note of a model that is for so many Euler steps, and how many these are, 0 if it isn't. */
+#define FMI_NOTE_EULER_STEPS "euler_steps"
+uint32_t fmi_model_euler_steps(const fm_model *model);
 
 /* Row arrays from outside, checked: labels in range, conditions finite. Texts name row and column. */
 fm_status fmi_check_labels(const fm_net *net, const int32_t *labels, size_t n, fmi_error *err);

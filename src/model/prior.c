@@ -117,6 +117,15 @@ fm_status fmi_prior_draw(const fm_prior *prior, const fm_normaliser *norm, const
   return FM_OK;
 }
 
+fm_status fmi_prior_draw_units(const fm_prior *prior, const fm_normaliser *norm, const fmi_kernels *kernels,
+                               uint64_t seed, uint64_t first_row, size_t n, size_t dim, double *x,
+                               void *scratch, fmi_error *err) {
+  const fmi_prior_call call = {kernels, seed, first_row, n, dim, x, scratch};
+  FMI_TRY(prior->kind->draw(prior, &call, err));
+  if (prior->kind->normalised && norm != NULL) fmi_denormalise(norm, x, n, x);
+  return FM_OK;
+}
+
 /* ---- densities ------------------------------------------------------------------------------------ */
 
 double fmi_log_normal(const double *x, const double *mean, const double *deviation, size_t dim) {

@@ -127,3 +127,12 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   fmi_guide_pack(s);
   return FM_OK;
 }
+
+/* Log-densities belong to the flow, which the steps of a distilled model are not. */
+void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *o,
+                                fm_solver_options *solver) {
+  const uint32_t steps = fmi_model_euler_steps(model);
+  if (solver->method != 0 || steps == 0 || o->divergence != 0) return;
+  solver->method = FM_SOLVER_EULER;
+  if (solver->n_steps == 0) solver->n_steps = steps;
+}

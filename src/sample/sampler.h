@@ -53,6 +53,9 @@ fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const 
                             const fm_sampler_options *options, const fm_guidance_options *guidance,
                             fmi_error *err);
 fm_status fmi_sampler_set_model(fm_sampler *sampler, const fm_model *model, fmi_error *err);
+/* Where the caller chose no method: k Euler steps for draws of a model that is for them. */
+void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *options,
+                                fm_solver_options *solver);
 
 /* One transport. x0 comes from the prior (draw) or from the rows themselves. */
 typedef struct fmi_transport {

@@ -17,8 +17,7 @@ fm_status fmi_trainer_check_rows(const fm_trainer *t, size_t n, bool pairs, fmi_
 }
 
 /* Data without labels or conditions trains a conditional net on its null class. */
-fm_status fmi_trainer_check_data(const fm_trainer *t, const char *name, const fm_data *data, fmi_error *err) {
-  const fm_net *net = t->parts.net;
+fm_status fmi_check_data(const fm_net *net, const char *name, const fm_data *data, fmi_error *err) {
   if (data->dim != net->dim)
     return fmi_fail(err, FM_E_MISMATCH, "%s: expected %zu columns as the net has, found %zu", name, net->dim,
                     data->dim);
@@ -29,6 +28,10 @@ fm_status fmi_trainer_check_data(const fm_trainer *t, const char *name, const fm
     return fmi_fail(err, FM_E_MISMATCH, "%s: expected condition vectors of %zu as the net has, found %zu",
                     name, net->cond_dim, data->cond_dim);
   return FM_OK;
+}
+
+fm_status fmi_trainer_check_data(const fm_trainer *t, const char *name, const fm_data *data, fmi_error *err) {
+  return fmi_check_data(t->parts.net, name, data, err);
 }
 
 static fm_status report(const fm_trainer *t, uint64_t n_steps, double began, fmi_error *err) {
@@ -58,7 +61,7 @@ fm_status fmi_trainer_run(const fmi_runtime *rt, fm_trainer *t, const fm_data *d
       return fmi_fail(err, FM_STOPPED, "stopped after step %llu", (unsigned long long)t->step);
     t->grad_scale = 0; /* until the step is done, grad is nobody's gradient */
     FMI_TRY(fmi_data_fetch(data, t->options.seed, true, t->data_row, batch, &t->rows, err));
-    FMI_TRY(fmi_trainer_check_rows(t, batch, data->pairs, err));
+    if (!data->checked) FMI_TRY(fmi_trainer_check_rows(t, batch, data->pairs, err));
     FMI_TRY(fmi_trainer_step(rt, t, batch, data->pairs, NULL, err));
     t->data_row += batch;
     if (t->pending.n > 0) continue;

@@ -109,6 +109,7 @@ fm_status fmi_trainer_check_rows(const fm_trainer *trainer, size_t n, bool pairs
 fm_status fmi_trainer_evaluate(const fmi_runtime *rt, fm_trainer *trainer, const fm_data *data, uint64_t seed,
                                uint64_t n, double *loss, fmi_error *err);
 /* Whether the data, called name in texts, has the columns that the net has. */
+fm_status fmi_check_data(const fm_net *net, const char *name, const fm_data *data, fmi_error *err);
 fm_status fmi_trainer_check_data(const fm_trainer *trainer, const char *name, const fm_data *data,
                                  fmi_error *err);
 

@@ -5,6 +5,7 @@
 
 #include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #include <check.h>
 #include <math.h>

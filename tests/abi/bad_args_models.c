@@ -417,3 +417,56 @@ ABOUT(fm_fit) {
   NOT_MADE(fm_model, FM_STOPPED, "stopped",
            fm_fit(g.ctx, g.data, NULL, NULL, NULL, WITH(fm_net_options, .width = 4), NULL, &made));
 }
+
+static fm_status reflow(const fm_solver_options *solver, const fm_reflow_options *options,
+                        const fm_trainer_options *trainer, fm_model **made) {
+  fm_optimizer *once;
+  FINE(fm_optimizer_create(g.ctx, WITH(fm_optimizer_options, .n_steps = 1), &once));
+  fm_status status = fm_reflow(g.ctx, g.model, g.data, once, solver, options, trainer, made, NULL);
+  fm_optimizer_destroy(once);
+  return status;
+}
+
+ABOUT(fm_reflow) {
+  NO_CTX_MADE(fm_model, fm_reflow(NULL, g.model, g.data, NULL, NULL, NULL, NULL, &made, NULL));
+  REFUSED(FM_E_INVALID, "out:", fm_reflow(g.ctx, g.model, g.data, NULL, NULL, NULL, NULL, NULL, NULL));
+  NOT_MADE(fm_model, FM_E_INVALID,
+           "model:", fm_reflow(g.ctx, NULL, g.data, NULL, NULL, NULL, NULL, &made, NULL));
+  NOT_MADE(fm_model, FM_E_INVALID,
+           "data:", fm_reflow(g.ctx, g.model, NULL, NULL, NULL, NULL, NULL, &made, NULL));
+  NOT_MADE(fm_model, FM_E_MISMATCH,
+           "data:", fm_reflow(g.ctx, g.model, g.wide_data, NULL, NULL, NULL, NULL, &made, NULL));
+  NOT_MADE(fm_model, FM_E_MISMATCH, "class columns",
+           fm_reflow(g.ctx, g.model, g.plain_data, NULL, NULL, NULL, NULL, &made, NULL));
+  fm_reflow_stats no_size = {0};
+  NOT_MADE(fm_model, FM_E_INVALID, "stats",
+           fm_reflow(g.ctx, g.model, g.data, NULL, NULL, NULL, NULL, &made, &no_size));
+#define NO_REFLOW(expected, word, ...)                                                                       \
+  NOT_MADE(fm_model, expected, "reflow_options." word,                                                       \
+           reflow(NULL, WITH(fm_reflow_options, __VA_ARGS__), NULL, &made))
+  NO_REFLOW(FM_E_INVALID, "rounds:", .rounds = FM_REFLOW_MOST_ROUNDS + 1);
+  NO_REFLOW(FM_E_INVALID, "rounds:", .rounds = -1);
+  NO_REFLOW(FM_E_INVALID, "distill_steps:", .distill_steps = 1001);
+  NO_REFLOW(FM_E_INVALID, "from_scratch:", .from_scratch = 2);
+  NO_REFLOW(FM_E_INVALID, "pairs:", .pairs = (uint64_t)1 << 32);
+  NO_REFLOW(FM_E_INVALID, "renewal:", .renewal = 1.5);
+  NO_REFLOW(FM_E_INVALID, "renewal:", .renewal = NAN);
+  NO_REFLOW(FM_E_INVALID, "straightness_rows:", .straightness_rows = 1000001);
+  NO_REFLOW(FM_E_INVALID, "straightness_steps:", .straightness_steps = 1000001);
+#undef NO_REFLOW
+#define NO_TRAINING(expected, word, ...)                                                                     \
+  NOT_MADE(fm_model, expected, "trainer_options." word,                                                      \
+           reflow(NULL, NULL, WITH(fm_trainer_options, __VA_ARGS__), &made))
+  NO_TRAINING(FM_E_UNSUPPORTED, "coupling:", .coupling = FM_COUPLING_OT);
+  NO_TRAINING(FM_E_INVALID, "label_dropout:", .label_dropout = 1.5);
+  NO_TRAINING(FM_E_INVALID, "ema_decay:", .ema_decay = 1);
+  NO_TRAINING(FM_E_UNSUPPORTED, "time_sampling:", .time_sampling = 99);
+#undef NO_TRAINING
+  NOT_MADE(fm_model, FM_E_UNSUPPORTED,
+           "method:", reflow(WITH(fm_solver_options, .method = 99), NULL, NULL, &made));
+  BAD_SIZES(fm_model, fm_solver_options, reflow(options, NULL, NULL, &made));
+  BAD_SIZES(fm_model, fm_reflow_options, reflow(NULL, options, NULL, &made));
+  BAD_SIZES(fm_model, fm_trainer_options, reflow(NULL, NULL, options, &made));
+  fm_ctx_stop(g.ctx);
+  NOT_MADE(fm_model, FM_STOPPED, "stopped", reflow(NULL, NULL, NULL, &made));
+}

@@ -538,3 +538,16 @@ ABOUT(fm_optimizer_step_net) {
           "grad:", fm_optimizer_step_net(g.ctx, g.optimizer, net, 1, grad, params, state, norm));
   free(grad);
 }
+
+ABOUT(fm_prior_draw) {
+  double *o = out.f64[0];
+  NO_CTX(fm_prior_draw(NULL, g.prior, g.normaliser, 1, 0, N, 2, o));
+  REFUSED(FM_E_INVALID, "prior:", fm_prior_draw(g.ctx, NULL, NULL, 1, 0, N, 2, o));
+  REFUSED(FM_E_INVALID, "out:", fm_prior_draw(g.ctx, g.prior, NULL, 1, 0, N, 2, NULL));
+  REFUSED(FM_E_INVALID, "dim:", fm_prior_draw(g.ctx, g.prior, NULL, 1, 0, N, 0, o));
+  REFUSED(FM_E_INVALID, "n:", fm_prior_draw(g.ctx, g.prior, NULL, 1, 0, HUGE_N, 2, o));
+  REFUSED(FM_E_MISMATCH, "dim:", fm_prior_draw(g.ctx, g.wide_prior, NULL, 1, 0, N, 2, o));
+  REFUSED(FM_E_MISMATCH, "normaliser:", fm_prior_draw(g.ctx, g.prior, g.wide_normaliser, 1, 0, N, 2, o));
+  FINE(fm_prior_draw(g.ctx, g.prior, g.normaliser, 1, 0, N, 2, o));
+  FINE(fm_prior_draw(g.ctx, g.prior, NULL, 1, 0, 0, 2, NULL));
+}

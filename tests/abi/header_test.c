@@ -2,6 +2,7 @@
    Compiled, not run, by header.sh. */
 #include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #include "layout.h"
 
@@ -19,6 +20,8 @@ void set_up_all(void) {
   fm_solve_stats stats;
   fm_sampler_options sampler;
   fm_guidance_options guidance;
+  fm_reflow_options reflow;
+  fm_reflow_stats reflow_stats;
   fm_ctx_options_init(&ctx);
   fm_ctx_info_init(&info);
   fm_path_coefficients_init(&coefficients);
@@ -30,4 +33,6 @@ void set_up_all(void) {
   fm_solve_stats_init(&stats);
   fm_sampler_options_init(&sampler);
   fm_guidance_options_init(&guidance);
+  fm_reflow_options_init(&reflow);
+  fm_reflow_stats_init(&reflow_stats);
 }

@@ -7,6 +7,7 @@
 
 #include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #if defined(__cplusplus)
 #define HOLDS(condition) static_assert(condition, #condition)
@@ -160,6 +161,10 @@ VALUE(FM_DIFFUSION_CONSTANT, 1u)
 VALUE(FM_DIFFUSION_SIGMA, 2u)
 VALUE(FM_DIFFUSION_OVERSHOOT, 3u)
 VALUE(FM_DIFFUSION_CUSTOM, 0x7fffffffu)
+
+VALUE(FM_REFLOW_GENERATING, 1u)
+VALUE(FM_REFLOW_TRAINING, 2u)
+VALUE(FM_REFLOW_MOST_ROUNDS, 8u)
 
 #if UINTPTR_MAX == 0xffffffffffffffff
 FIELD(fm_ctx_options, struct_size, 0, 8)
@@ -475,6 +480,38 @@ FIELD(fm_sampler_options, diffusion_level, 56, 64)
 FIELD(fm_sampler_options, diffusion_fn, 64, 72)
 FIELD(fm_sampler_options, diffusion_user, 72, 80)
 SIZE(fm_sampler_options, 80)
+
+FIELD(fm_reflow_progress, struct_size, 0, 8)
+FIELD(fm_reflow_progress, round, 8, 16)
+FIELD(fm_reflow_progress, n_rounds, 16, 24)
+FIELD(fm_reflow_progress, phase, 24, 32)
+FIELD(fm_reflow_progress, done, 32, 40)
+FIELD(fm_reflow_progress, total, 40, 48)
+FIELD(fm_reflow_progress, loss, 48, 56)
+FIELD(fm_reflow_progress, mean_loss, 56, 64)
+FIELD(fm_reflow_progress, straightness, 64, 72)
+SIZE(fm_reflow_progress, 72)
+
+FIELD(fm_reflow_options, struct_size, 0, 8)
+FIELD(fm_reflow_options, rounds, 8, 16)
+FIELD(fm_reflow_options, distill_steps, 16, 24)
+FIELD(fm_reflow_options, from_scratch, 24, 32)
+FIELD(fm_reflow_options, pairs, 32, 40)
+FIELD(fm_reflow_options, renewal, 40, 48)
+FIELD(fm_reflow_options, straightness_rows, 48, 56)
+FIELD(fm_reflow_options, straightness_steps, 56, 64)
+FIELD(fm_reflow_options, progress, 64, 72)
+FIELD(fm_reflow_options, progress_user, 72, 80)
+SIZE(fm_reflow_options, 80)
+
+FIELD(fm_reflow_stats, struct_size, 0, 8)
+FIELD(fm_reflow_stats, n_rounds, 8, 16)
+FIELD(fm_reflow_stats, n_steps, 16, 24)
+FIELD(fm_reflow_stats, n_pairs, 24, 32)
+FIELD(fm_reflow_stats, nfe, 32, 40)
+FIELD(fm_reflow_stats, loss, 40, 48)
+FIELD(fm_reflow_stats, straightness, 48, 120)
+SIZE(fm_reflow_stats, 120)
 #endif
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
+#include "flowmatch_reflow.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -45,6 +45,7 @@ fm_status scenario_priors(fm_ctx *ctx) {
   const fm_prior *known[] = {uniform, diagonal, full, mixture, own};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     FRUGAL(fm_prior_log_density(ctx, known[i], rows_f64, N_ROWS, 2, density));
+  CALL(fm_prior_draw(ctx, mixture, NULL, 3, 0, N_ROWS / 2, 2, density));
 end:
   fm_prior_destroy(uniform);
   fm_prior_destroy(diagonal);

@@ -379,3 +379,31 @@ end:
   destroy_parts(&p);
   return status;
 }
+
+/* Of a conditional model on another path, then of a distilled one. */
+fm_status scenario_reflow(fm_ctx *ctx) {
+  fm_status status;
+  parts p = {0};
+  fm_model *model = NULL, *straight = NULL, *again = NULL;
+  fm_reflow_options o;
+  fm_reflow_stats stats;
+  fm_trainer_options trainer = small_trainer();
+  const fm_solver_options euler = {.struct_size = sizeof euler, .method = FM_SOLVER_EULER, .n_steps = 2};
+  fm_reflow_options_init(&o);
+  fm_reflow_stats_init(&stats);
+  o.rounds = 2;
+  o.distill_steps = 1;
+  o.pairs = 4;
+  o.straightness_rows = o.straightness_steps = 3;
+  NEED(make_parts(ctx, &p));
+  NEED(make_model(ctx, &p, false, &model));
+  MAKE(straight, fm_reflow(ctx, model, p.data, p.optimizer, &euler, &o, &trainer, &straight, &stats));
+  o.rounds = -1;
+  MAKE(again, fm_reflow(ctx, straight, p.data, p.optimizer, NULL, &o, &trainer, &again, NULL));
+end:
+  fm_model_destroy(model);
+  fm_model_destroy(straight);
+  fm_model_destroy(again);
+  destroy_parts(&p);
+  return status;
+}

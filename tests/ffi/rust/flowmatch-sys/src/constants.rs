@@ -136,6 +136,10 @@ constants! {
     FM_DIFFUSION_SIGMA: u64 = 2;
     FM_DIFFUSION_OVERSHOOT: u64 = 3;
     FM_DIFFUSION_CUSTOM: u64 = 0x7fffffff;
+    // Reflow; fm_reflow_progress.phase has 64 bits
+    FM_REFLOW_GENERATING: u64 = 1;
+    FM_REFLOW_TRAINING: u64 = 2;
+    FM_REFLOW_MOST_ROUNDS: i64 = 8;
     // Paths
     FM_VELOCITY: u32 = 0;
     FM_X1: u32 = 1;

@@ -156,6 +156,11 @@ extern "C" {
         optimizer: *const fm_optimizer, net_options: *const fm_net_options,
         options: *const fm_trainer_options, out: *mut *mut fm_model
     ) -> fm_status;
+    pub fn fm_reflow(
+        ctx: *mut fm_ctx, model: *const fm_model, data: *const fm_data, optimizer: *const fm_optimizer,
+        solver: *const fm_solver_options, options: *const fm_reflow_options,
+        trainer_options: *const fm_trainer_options, out: *mut *mut fm_model, stats: *mut fm_reflow_stats
+    ) -> fm_status;
     pub fn fm_sampler_create(
         ctx: *mut fm_ctx, model: *const fm_model, solver: *const fm_solver_options,
         options: *const fm_sampler_options, out: *mut *mut fm_sampler
@@ -220,6 +225,10 @@ extern "C" {
     ) -> fm_status;
     pub fn fm_prior_log_density(
         ctx: *mut fm_ctx, prior: *const fm_prior, x: *const f64, n: usize, dim: usize, out: *mut f64
+    ) -> fm_status;
+    pub fn fm_prior_draw(
+        ctx: *mut fm_ctx, prior: *const fm_prior, normaliser: *const fm_normaliser, seed: u64, first_row: u64,
+        n: usize, dim: usize, out: *mut f64
     ) -> fm_status;
     pub fn fm_normaliser_create(
         ctx: *mut fm_ctx, shift: *const f64, scale: *const f64, dim: usize, out: *mut *mut fm_normaliser

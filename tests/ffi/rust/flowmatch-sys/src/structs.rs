@@ -362,10 +362,44 @@ structs! {
         t: *const f64,
         x: *const f64,
     }
+    pub struct fm_reflow_progress {
+        struct_size: u64,
+        round: u64,
+        n_rounds: u64,
+        phase: u64,
+        done: u64,
+        total: u64,
+        loss: f64,
+        mean_loss: f64,
+        straightness: f64,
+    }
+    pub struct fm_reflow_options {
+        struct_size: u64,
+        rounds: i64,
+        distill_steps: u64,
+        from_scratch: u64,
+        pairs: u64,
+        renewal: f64,
+        straightness_rows: u64,
+        straightness_steps: u64,
+        progress: fm_reflow_progress_fn,
+        progress_user: *mut c_void,
+    }
+    pub struct fm_reflow_stats {
+        struct_size: u64,
+        n_rounds: u64,
+        n_steps: u64,
+        n_pairs: u64,
+        nfe: u64,
+        loss: f64,
+        straightness: [f64; 9],
+    }
 }
 
 pub type fm_progress_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_progress) -> i32>;
+pub type fm_reflow_progress_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, progress: *const fm_reflow_progress) -> i32>;
 pub type fm_time_fn = Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_request) -> i32>;
 pub type fm_time_weight_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, request: *const fm_time_weight_request) -> i32>;
