@@ -2,8 +2,10 @@
  * flowmatch_eval.h - how good samples, flows and posteriors are
  * SPDX-License-Identifier: MIT
  *
- *   fm_eval_compare      two samples: the exact Wasserstein distances
+ *   fm_eval_compare      two samples: distances between distributions, neighbours, a classifier, each beside
+ *                        its noise floor
  *   fm_eval_flow         how straight a model's flow is, and how much longer its paths are than they need be
+ *   fm_eval_calibration  whether posteriors are as wide as they say: simulation-based calibration
  *
  * The conventions stand in flowmatch.h. Besides: rows are double; every function allocates its workspace
  * for the call and frees it; fm_ctx_stop is heard; results are the same bits for any number of threads, and
@@ -21,18 +23,45 @@ extern "C" {
 /* ---- Two samples --------------------------------------------------------------------------------- */
 
 /* What is measured between the rows judged, x [n], and true rows, y [m]. Distances are Euclidean in the
-   columns as they are given: bring columns of unlike units to a common scale first.
-   Exact optimal transport by assignment, n = m, in up to O(n^3) time and 11 n^2 bytes (1.1 GB at n = 10000).
-   Between finite sets it is above that between distributions, by more the more columns there are: the floor
-   beside it says by how much. */
+   columns as they are given: bring columns of unlike units to a common scale first. Times are of one taking,
+   memory is what is needed besides x and y; the floor takes the metric again for every draw, and a copy of
+   its rows.
+   W1 and W2 by optimal assignment, n = m, in up to O(n^3) time and 11 n^2 bytes (1.1 GB at n = 10000).
+   Between finite sets they are above those between distributions, by more the more columns there are: the
+   floor says by how much. */
 #define FM_METRIC_W1 1u /* the 1-Wasserstein distance: the least mean of ||x - y|| over pairs */
 #define FM_METRIC_W2 2u /* the 2-Wasserstein distance: the root of the least mean of ||x - y||^2 */
+#define FM_METRIC_SLICED_W2 3u /* the root of the mean of W2^2 over random directions, in each of which
+                                  quantiles go together: O(p (n + m) (dim + log n)), for p directions;
+                                  8 (3 n + 3 m) bytes a thread (Bonneel et al. 2015) */
+#define FM_METRIC_ENERGY 4u /* the energy distance 2 E||x - y|| - E||x - x'|| - E||y - y'||, unbiased: about 0
+                               or just below for equal distributions. O((n + m)^2 dim), 8 m dim bytes (Szekely
+                               & Rizzo 2013) */
+#define FM_METRIC_MMD2 5u /* the squared maximum mean discrepancy, unbiased, of the kernel exp(-||x - y||^2 /
+                             (2 h^2)), h = bandwidth. Likewise (Gretton et al. 2012, eq. 3) */
+/* By the balls around a set's rows that reach to their k-th nearest neighbours in it, which stand for its
+   support. They need k + 1 rows, O((n + m)^2 dim) and 8 (n + m) (dim + k + 2) bytes. */
+#define FM_METRIC_PRECISION 6u /* the share of x in a ball of y (Kynkaanniemi et al. 2019, eq. 2) */
+#define FM_METRIC_RECALL 7u    /* the share of y in a ball of x (there) */
+#define FM_METRIC_DENSITY 8u   /* 1 / k of the balls of y that hold a row of x, mean: 1 for equal
+                                  distributions, can be more (Naeem et al. 2020, eq. 4) */
+#define FM_METRIC_COVERAGE 9u  /* the share of balls of y that hold a row of x (there) */
+#define FM_METRIC_C2ST 10u /* classifier two-sample test: the share of held-out rows that a network tells
+                              apart, 0.5 for equal distributions, 1 for disjoint ones. It is trained with
+                              half of min(n, m) rows of each set; at least 4 rows (Lopez-Paz & Oquab 2017) */
 
 /* How two samples are compared. */
 typedef struct fm_eval_options {
   uint64_t struct_size;
-  uint64_t seed;       /* of all that is drawn */
-  int64_t floor_draws; /* times the metric is taken between true sets; 0: 8; negative: none */
+  uint64_t seed;         /* of all that is drawn */
+  int64_t floor_draws;   /* times the metric is taken between true sets; 0: 8; negative: none */
+  uint64_t n_directions; /* sliced: at most 2^32 - 1; 0: 256 */
+  uint64_t n_neighbours; /* k; 0: 3 for precision and recall, 5 for density and coverage */
+  double bandwidth;      /* MMD: h; 0: the median distance between rows of x and y together (up to 512 of
+                            them). The floor is taken with the same one */
+  uint64_t classifier_steps; /* C2ST: of 128 rows; 0: 1000 */
+  uint32_t classifier_width; /* hidden units of each of two layers; 0: 64 */
+  uint32_t reserved;         /* 0 */
 } fm_eval_options;
 
 /* A metric, and beside it its noise floor: the same metric between two true sets, disjoint and drawn at
@@ -47,6 +76,7 @@ typedef struct fm_eval_result {
   uint64_t floor_draws;   /* how many there were; 0 also where the true rows are too few for two sets */
   uint64_t floor_n;       /* rows of a true set in the place of x */
   uint64_t floor_m;       /* and in the place of y */
+  double bandwidth;       /* MMD: h as it was used; else 0 */
 } fm_eval_result;
 
 /* The metric FM_METRIC_... between x [n][dim] and the true rows y [m][dim]. spare [n_spare][dim]: further
@@ -90,12 +120,40 @@ FM_API fm_status fm_eval_flow(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, u
                               const fm_eval_flow_options *options, double *energy,
                               fm_eval_flow_result *result);
 
+/* ---- Posteriors ---------------------------------------------------------------------------------- */
+
+/* How calibration is judged. */
+typedef struct fm_eval_calibration_options {
+  uint64_t struct_size;
+  uint64_t seed;   /* decides among draws that equal the truth */
+  uint64_t n_bins; /* of the ranks, for chi squared: 2 to n_draws + 1; 0: the least of 20, n_draws + 1 and
+                      n / 5 */
+} fm_eval_calibration_options;
+
+/* How far the ranks of one column are from uniform. It comes in arrays, so it has no size and never grows. */
+typedef struct fm_eval_uniformity {
+  double chi_squared;   /* Pearson's statistic over the bins, n_bins - 1 degrees of freedom */
+  double chi_squared_p; /* the chance of one as large if the posterior is right */
+  double ks;            /* Kolmogorov's and Smirnov's: the largest distance of the distribution of (rank + u)
+                           / (n_draws + 1), u uniform, from the uniform one */
+  double ks_p;          /* likewise; Stephens's approximation (1970), good from n = 5 on */
+} fm_eval_uniformity;
+
+/* Simulation-based calibration (Talts et al., arXiv 1804.06788): for each of n simulations with known
+   parameters truth [n][dim], n_draws >= 1 independent draws of their posterior, draws [n][n_draws][dim]. The
+   rank of the truth, the number of draws below it, is uniform on 0 .. n_draws in every column if the
+   posterior is right. n >= 10. ranks [n][dim] or NULL; columns [dim]. Takes 8 n (dim + 2) bytes. */
+FM_API fm_status fm_eval_calibration(fm_ctx *ctx, const double *truth, const double *draws, size_t n,
+                                     size_t n_draws, size_t dim, const fm_eval_calibration_options *options,
+                                     uint64_t *ranks, fm_eval_uniformity *columns);
+
 /* ---- Setting up structs -------------------------------------------------------------------------- */
 
 FM_DEFINE_INIT_(fm_eval_options)
 FM_DEFINE_INIT_(fm_eval_result)
 FM_DEFINE_INIT_(fm_eval_flow_options)
 FM_DEFINE_INIT_(fm_eval_flow_result)
+FM_DEFINE_INIT_(fm_eval_calibration_options)
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,12 @@ const fmi_metric *fmi_metric_by_kind(uint32_t kind) {
   return NULL;
 }
 
+size_t fmi_metric_least(const fmi_metric *metric, const fm_eval_options *options) {
+  if (metric->n_neighbours == 0) return metric->least;
+  const uint64_t k = options->n_neighbours;
+  return k < SIZE_MAX ? (size_t)k + 1 : SIZE_MAX;
+}
+
 /* ---- the floor --------------------------------------------------------------------------------------- */
 
 /* True rows: those of y, then the spare ones. */
@@ -83,12 +89,20 @@ static fm_status check_value(const fmi_metric *metric, double value, fmi_error *
                          : fmi_fail(err, FM_E_NONFINITE, "metric: %s came to %g", metric->name, value);
 }
 
-fm_status fmi_compare(const fmi_metric *metric, const fmi_two *two, const double *spare, size_t n_spare,
+fm_status fmi_compare(const fmi_metric *metric, const fmi_two *given, const double *spare, size_t n_spare,
                       fm_eval_result *result, fmi_error *err) {
-  const true_rows t = share(two, spare, n_spare);
-  FMI_TRY(metric->measure(two, &result->value, err));
+  fm_eval_options options = *given->options;
+  fmi_two two = *given;
+  two.options = &options;
+  const true_rows t = share(&two, spare, n_spare);
+  const size_t least = fmi_metric_least(metric, &options);
+  if (metric->prepare != NULL) {
+    FMI_TRY(metric->prepare(&two, &options, err));
+    result->bandwidth = options.bandwidth;
+  }
+  FMI_TRY(metric->measure(&two, &result->value, err));
   FMI_TRY(check_value(metric, result->value, err));
-  if (two->options->floor_draws <= 0 || t.a < metric->least || t.b < metric->least) return FM_OK;
+  if (options.floor_draws <= 0 || t.a < least || t.b < least) return FM_OK;
   FMI_TRY(find_floor(metric, &t, result, err));
   return check_value(metric, result->floor_mean, err);
 }

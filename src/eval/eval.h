@@ -1,5 +1,5 @@
-/* eval.h - how far samples are from true rows. A metric of two samples is one block in a file of its kind and one
-   line in metric_list.def. */
+/* eval.h - how far samples are from true rows. A metric of two samples is one block in a file of its kind
+   and one line in metric_list.def. */
 #ifndef FMI_EVAL_H
 #define FMI_EVAL_H
 
@@ -22,9 +22,12 @@ typedef struct fmi_two {
 
 typedef struct fmi_metric {
   uint32_t kind;
-  const char *name; /* in texts */
-  size_t least;     /* rows of either set */
-  bool same_count;  /* n must be m */
+  const char *name;    /* in texts */
+  size_t least;        /* rows of either set */
+  size_t n_neighbours; /* k by default, and then k + 1 rows are the least; 0: it has none */
+  bool same_count;     /* n must be m */
+  /* What the floor is to have in common with the value, into the options; NULL: nothing. */
+  fm_status (*prepare)(const fmi_two *two, fm_eval_options *options, fmi_error *err);
   fm_status (*measure)(const fmi_two *two, double *value, fmi_error *err);
 } fmi_metric;
 
@@ -33,6 +36,8 @@ typedef struct fmi_metric {
 #undef FMI_METRIC
 
 const fmi_metric *fmi_metric_by_kind(uint32_t kind); /* NULL: unknown */
+/* The fewest rows of a set with these options, whose defaults are filled in. */
+size_t fmi_metric_least(const fmi_metric *metric, const fm_eval_options *options);
 /* The metric and its floor: defaults of options filled in, rows finite and enough. */
 fm_status fmi_compare(const fmi_metric *metric, const fmi_two *two, const double *spare, size_t n_spare,
                       fm_eval_result *result, fmi_error *err);
@@ -46,12 +51,26 @@ fm_status fmi_least_transport(const fmi_runtime *rt, const double *x, const doub
 #define FMI_PAIR_ROWS 32u     /* of x, in a tile */
 #define FMI_PAIR_COLUMNS 256u /* rows of y, in a tile */
 
-/* Squared distances of row i of x from rows first .. first + count of y. A row's tiles come in order and from one
-   thread; different rows may come at once. */
+/* Squared distances of row i of x from rows first .. first + count of y. A row's tiles come in order and
+   from one thread; different rows may come at once. */
 typedef void (*fmi_pair_fn)(void *job, size_t i, size_t first, size_t count, const double *squares);
-/* Over all pairs, or with upper over those with i < j, where y is x. Allocates for the call: m dim doubles, and a
-   tile for every thread. */
+/* Over all pairs, or with upper over those with i < j, where y is x. Allocates for the call: m dim
+   doubles, and a tile for every thread. */
 fm_status fmi_pairs_scan(const fmi_two *two, bool upper, fmi_pair_fn fn, void *job, fmi_error *err);
+
+/* The mean over these pairs of what sum gives for a run of squared distances. */
+typedef double (*fmi_pair_sum_fn)(const double *squares, size_t count, double parameter);
+fm_status fmi_pairs_mean(const fmi_two *two, bool upper, fmi_pair_sum_fn sum, double parameter, double *mean,
+                         fmi_error *err);
+/* The same between x and y, within x and within y, pairs of a row with itself left out. */
+typedef struct fmi_pair_means {
+  double between, within_x, within_y;
+} fmi_pair_means;
+fm_status fmi_pairs_means(const fmi_two *two, fmi_pair_sum_fn sum, double parameter, fmi_pair_means *means,
+                          fmi_error *err);
+
+/* Sorts x [n], no NaN; scratch [n]. */
+void fmi_sort(double *x, size_t n, double *scratch);
 
 /* ---- flows ----------------------------------------------------------------------------------------- */
 
@@ -67,5 +86,22 @@ typedef struct fmi_flow_job {
   double *energy; /* [n] or NULL */
 } fmi_flow_job;
 fm_status fmi_eval_flow(const fmi_flow_job *job, fm_eval_flow_result *result, fmi_error *err);
+
+/* ---- posteriors -------------------------------------------------------------------------------------- */
+
+typedef struct fmi_calibration_job {
+  const fmi_runtime *rt;
+  const double *truth, *draws; /* [n][dim], [n][n_draws][dim] */
+  size_t n, n_draws, dim, n_bins;
+  uint64_t seed;
+  uint64_t *ranks;             /* [n][dim] or NULL */
+  fm_eval_uniformity *columns; /* [dim] */
+} fmi_calibration_job;
+fm_status fmi_eval_calibration(const fmi_calibration_job *job, fmi_error *err);
+
+/* The chance that chi squared of so many degrees of freedom is at least x. */
+double fmi_chi_squared_p(double x, size_t degrees);
+/* The chance that the statistic of Kolmogorov and Smirnov of n numbers is at least d. */
+double fmi_kolmogorov_p(double d, size_t n);
 
 #endif

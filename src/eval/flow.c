@@ -1,5 +1,5 @@
-/* flow.c - energies of the paths that a sampler takes. Over a step the mean velocity is the states' difference by
-   the step's length; with it path energy less displacement is never negative. */
+/* flow.c - energies of the paths that a sampler takes. Over a step the mean velocity is the states'
+   difference by the step's length; with it path energy less displacement is never negative. */
 #include "eval/eval.h"
 
 #include <math.h>

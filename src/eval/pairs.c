@@ -1,4 +1,5 @@
-/* pairs.c - squared distances of all pairs of two sets, tile by tile, so that none of n x m numbers is kept. */
+/* pairs.c - squared distances of all pairs of two sets, tile by tile, so that none of n x m numbers is
+   kept. */
 #include "eval/eval.h"
 
 typedef struct scan {
@@ -47,4 +48,39 @@ fm_status fmi_pairs_scan(const fmi_two *two, bool upper, fmi_pair_fn fn, void *j
   const fm_status status = fmi_loop_run(two->rt, &loop, err);
   fmi_free(two->rt->memory, s.turned);
   return status;
+}
+
+/* ---- means -------------------------------------------------------------------------------------------- */
+
+typedef struct row_sums {
+  fmi_pair_sum_fn sum;
+  double parameter, *of; /* [n] */
+} row_sums;
+
+static void add_to_row(void *arg, size_t i, size_t first, size_t count, const double *squares) {
+  const row_sums *r = arg;
+  (void)first;
+  r->of[i] += r->sum(squares, count, r->parameter);
+}
+
+fm_status fmi_pairs_mean(const fmi_two *two, bool upper, fmi_pair_sum_fn sum, double parameter, double *mean,
+                         fmi_error *err) {
+  const double n = (double)two->n, pairs = upper ? n * (n - 1) / 2 : n * (double)two->m;
+  row_sums rows = {sum, parameter, fmi_alloc(two->rt->memory, two->n, sizeof *rows.of, err)};
+  if (rows.of == NULL) return FM_E_NOMEM;
+  const fm_status status = fmi_pairs_scan(two, upper, add_to_row, &rows, err);
+  *mean = 0;
+  for (size_t i = 0; i < two->n; i++) *mean += rows.of[i] / pairs;
+  fmi_free(two->rt->memory, rows.of);
+  return status;
+}
+
+fm_status fmi_pairs_means(const fmi_two *two, fmi_pair_sum_fn sum, double parameter, fmi_pair_means *means,
+                          fmi_error *err) {
+  fmi_two x = *two, y = *two;
+  x.y = two->x, x.m = two->n;
+  y.x = two->y, y.n = two->m;
+  FMI_TRY(fmi_pairs_mean(two, false, sum, parameter, &means->between, err));
+  FMI_TRY(fmi_pairs_mean(&x, true, sum, parameter, &means->within_x, err));
+  return fmi_pairs_mean(&y, true, sum, parameter, &means->within_y, err);
 }

@@ -1,5 +1,5 @@
-/* wasserstein.c - exact Wasserstein distances of two sets of n rows: the assignment of least total cost, by the
-   shortest augmenting paths of the couplings (Villani, "Optimal Transport", 2009, definition 6.1). */
+/* wasserstein.c - exact Wasserstein distances of two sets of n rows: the assignment of least total cost,
+   by the shortest augmenting paths of the couplings (Villani, "Optimal Transport", 2009, definition 6.1). */
 #include "eval/eval.h"
 
 #include "couple/couple.h"
@@ -58,5 +58,7 @@ static fm_status w2(const fmi_two *two, double *value, fmi_error *err) {
   return FM_OK;
 }
 
-const fmi_metric fmi_metric_w1 = {FM_METRIC_W1, "W1", 1, true, w1};
-const fmi_metric fmi_metric_w2 = {FM_METRIC_W2, "W2", 1, true, w2};
+const fmi_metric fmi_metric_w1 = {
+    .kind = FM_METRIC_W1, .name = "W1", .least = 1, .same_count = true, .measure = w1};
+const fmi_metric fmi_metric_w2 = {
+    .kind = FM_METRIC_W2, .name = "W2", .least = 1, .same_count = true, .measure = w2};

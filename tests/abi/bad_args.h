@@ -3,6 +3,7 @@
 #ifndef FM_TESTS_BAD_ARGS_H
 #define FM_TESTS_BAD_ARGS_H
 
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 
 #include <check.h>

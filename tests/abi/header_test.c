@@ -1,5 +1,6 @@
 /* header_test.c - flowmatch.h compiles alone and first, and what callers have compiled in stays as it is.
    Compiled, not run, by header.sh. */
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 
 #include "layout.h"
@@ -17,6 +18,8 @@ void set_up_all(void) {
   fm_solver_options solver;
   fm_solve_stats stats;
   fm_sampler_options sampler;
+  fm_eval_options eval;
+  fm_eval_result result;
   fm_ctx_options_init(&ctx);
   fm_ctx_info_init(&info);
   fm_path_coefficients_init(&coefficients);
@@ -27,4 +30,6 @@ void set_up_all(void) {
   fm_solver_options_init(&solver);
   fm_solve_stats_init(&stats);
   fm_sampler_options_init(&sampler);
+  fm_eval_options_init(&eval);
+  fm_eval_result_init(&result);
 }

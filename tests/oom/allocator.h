@@ -2,6 +2,7 @@
 #ifndef FM_TESTS_ALLOCATOR_H
 #define FM_TESTS_ALLOCATOR_H
 
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 
 #include <pthread.h>

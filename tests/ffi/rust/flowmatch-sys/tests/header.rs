@@ -44,7 +44,7 @@ fn field_name(rust: &str) -> &str {
 }
 
 fn c_program() -> String {
-    let mut c = String::from("#include <flowmatch.h>\n#include <flowmatch_parts.h>\n#include <stdio.h>\n");
+    let mut c = String::from("#include <flowmatch.h>\n#include <flowmatch_parts.h>\n#include <flowmatch_eval.h>\n#include <stdio.h>\n");
     let functions: Vec<&str> =
         FUNCTIONS.split("pub fn ").skip(1).filter_map(|f| f.split(';').next()).collect();
     assert!(functions.len() > 100, "only {} functions were found", functions.len());
