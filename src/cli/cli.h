@@ -2,6 +2,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 
 #include <stdbool.h>
