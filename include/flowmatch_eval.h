@@ -35,8 +35,8 @@ extern "C" {
                                   quantiles go together: O(p (n + m) (dim + log n)), for p directions;
                                   8 (3 n + 3 m) bytes a thread (Bonneel et al. 2015) */
 #define FM_METRIC_ENERGY 4u /* the energy distance 2 E||x - y|| - E||x - x'|| - E||y - y'||, unbiased: about 0
-                               or just below for equal distributions. O((n + m)^2 dim), 8 m dim bytes (Szekely
-                               & Rizzo 2013) */
+                               or just below for equal distributions. O((n + m)^2 dim), 8 max(n, m) dim bytes
+                               (Szekely & Rizzo 2013) */
 #define FM_METRIC_MMD2 5u /* the squared maximum mean discrepancy, unbiased, of the kernel exp(-||x - y||^2 /
                              (2 h^2)), h = bandwidth. Likewise (Gretton et al. 2012, eq. 3) */
 /* By the balls around a set's rows that reach to their k-th nearest neighbours in it, which stand for its
@@ -113,7 +113,7 @@ typedef struct fm_eval_flow_result {
    are better err by the square of the step: give them fixed steps, 20 or more, since a few long ones look
    straighter than the flow is. x1 [n][dim]: as many rows of data, in its units, for the exact w2_squared and
    npe, at the price of FM_METRIC_W2; NULL: without. energy [n] or NULL gets every row's integral of ||v||^2.
-   Takes 24 n dim bytes, with x1 another 16. options NULL: the defaults. FM_E_UNSUPPORTED for samplers with
+   Takes 24 n dim bytes, with x1 another 8. options NULL: the defaults. FM_E_UNSUPPORTED for samplers with
    diffusion; FM_E_DOMAIN if w2_squared is 0. A row that fails, or a deadline that passes, fails the call. */
 FM_API fm_status fm_eval_flow(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
                               const int32_t *labels, const float *cond, size_t n, const double *x1,
