@@ -23,6 +23,7 @@
 #ifndef FLOWMATCH_HPP
 #define FLOWMATCH_HPP
 
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h" // and with it flowmatch.h
 #include "flowmatch_reflow.h"
 

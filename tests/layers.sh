@@ -23,7 +23,8 @@ train: core kern op net path couple model data
 sample: core kern op net path model solve
 reflow: core kern op net path couple model data train solve sample
 io: core kern op net path couple model data train
-api: core kern op net path couple model data train sample solve reflow io
+eval: core kern op net path couple model data train sample solve
+api: core kern op net path couple model data train sample solve reflow eval io
 cli:
 '
 

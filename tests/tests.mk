@@ -87,6 +87,7 @@ tests_program = $(if $(wildcard tests/cli/cli_test.sh),\
   $(call test,cli_logp,FLOWMATCH=$(PROGRAM) sh tests/cli/logp_test.sh) \
   $(call test,cli_guidance,FLOWMATCH=$(PROGRAM) sh tests/cli/guidance_test.sh) \
   $(call test,cli_reflow,FLOWMATCH=$(PROGRAM) sh tests/cli/reflow_test.sh) \
+  $(call test,cli_eval,FLOWMATCH=$(PROGRAM) sh tests/cli/eval_test.sh) \
   $(call test,config,FLOWMATCH=$(PROGRAM) sh tests/cli/config_test.sh)) \
   $(call test,guest,sh tests/guest.sh $(abspath $(T)/guest $(SHARED) $(PROGRAM) $(T)/unit/guest_process_test $(OOM)))
 # FFI_ALL=1: a missing tool is a failure.

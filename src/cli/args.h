@@ -98,8 +98,7 @@ void config_free(void);
 const command *command_at(size_t i); /* NULL after the last */
 extern const char program_description[], program_examples[];
 
-extern const command train_command, sample_command, plot_command, encode_command, logp_command, info_command;
-extern const command reflow_command;
-extern const command completion_command, manual_command;
+extern const command train_command, sample_command, plot_command, encode_command, logp_command, eval_command;
+extern const command info_command, reflow_command, completion_command, manual_command;
 
 #endif

@@ -3,6 +3,8 @@
 #define CLI_CLI_H
 
 #include "flowmatch_guide.h"
+#include "flowmatch_eval.h"
+#include "flowmatch_parts.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

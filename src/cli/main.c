@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = {&train_command, &sample_command, &plot_command,  &encode_command,
-                                          &logp_command,  &info_command,   &reflow_command};
+static const command *const commands[] = {&train_command, &sample_command, &plot_command,   &encode_command,
+                                          &logp_command,  &eval_command,   &reflow_command, &info_command};
 static const command *const about_the_program[] = {&completion_command, &manual_command};
 
 const command *command_at(size_t i) {
@@ -18,8 +18,8 @@ const char program_description[] =
     "flowmatch learns from examples, the rows of a table or pictures, and draws new\n"
     "ones like them. `train` makes a model of a file of rows, `sample` draws as many\n"
     "rows from it as you ask for, and writes them as a table or as a picture; `plot`\n"
-    "shows what a model has learned, `encode` carries rows back to the noise, and\n"
-    "`logp` says how likely they are.\n";
+    "shows what a model has learned, `encode` carries rows back to the noise, `logp`\n"
+    "says how likely they are, and `eval` how near drawn rows are to true ones.\n";
 
 const char program_examples[] =
     "  flowmatch train pictures.npy --labels classes.csv -o pictures.safetensors\n"

@@ -1,6 +1,7 @@
 /* header_test.c - flowmatch.h compiles alone and first, and what callers have compiled in stays as it is.
    Compiled, not run, by header.sh. */
 #include "flowmatch_guide.h"
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 
@@ -22,6 +23,8 @@ void set_up_all(void) {
   fm_guidance_options guidance;
   fm_reflow_options reflow;
   fm_reflow_stats reflow_stats;
+  fm_eval_options eval;
+  fm_eval_result result;
   fm_ctx_options_init(&ctx);
   fm_ctx_info_init(&info);
   fm_path_coefficients_init(&coefficients);
@@ -35,4 +38,6 @@ void set_up_all(void) {
   fm_guidance_options_init(&guidance);
   fm_reflow_options_init(&reflow);
   fm_reflow_stats_init(&reflow_stats);
+  fm_eval_options_init(&eval);
+  fm_eval_result_init(&result);
 }

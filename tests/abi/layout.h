@@ -6,6 +6,7 @@
 #define FM_TESTS_LAYOUT_H
 
 #include "flowmatch_guide.h"
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 
@@ -165,6 +166,16 @@ VALUE(FM_DIFFUSION_CUSTOM, 0x7fffffffu)
 VALUE(FM_REFLOW_GENERATING, 1u)
 VALUE(FM_REFLOW_TRAINING, 2u)
 VALUE(FM_REFLOW_MOST_ROUNDS, 8u)
+VALUE(FM_METRIC_W1, 1u)
+VALUE(FM_METRIC_W2, 2u)
+VALUE(FM_METRIC_SLICED_W2, 3u)
+VALUE(FM_METRIC_ENERGY, 4u)
+VALUE(FM_METRIC_MMD2, 5u)
+VALUE(FM_METRIC_PRECISION, 6u)
+VALUE(FM_METRIC_RECALL, 7u)
+VALUE(FM_METRIC_DENSITY, 8u)
+VALUE(FM_METRIC_COVERAGE, 9u)
+VALUE(FM_METRIC_C2ST, 10u)
 
 #if UINTPTR_MAX == 0xffffffffffffffff
 FIELD(fm_ctx_options, struct_size, 0, 8)
@@ -512,6 +523,50 @@ FIELD(fm_reflow_stats, nfe, 32, 40)
 FIELD(fm_reflow_stats, loss, 40, 48)
 FIELD(fm_reflow_stats, straightness, 48, 120)
 SIZE(fm_reflow_stats, 120)
+FIELD(fm_eval_options, struct_size, 0, 8)
+FIELD(fm_eval_options, seed, 8, 16)
+FIELD(fm_eval_options, floor_draws, 16, 24)
+FIELD(fm_eval_options, n_directions, 24, 32)
+FIELD(fm_eval_options, n_neighbours, 32, 40)
+FIELD(fm_eval_options, bandwidth, 40, 48)
+FIELD(fm_eval_options, classifier_steps, 48, 56)
+FIELD(fm_eval_options, classifier_width, 56, 60)
+FIELD(fm_eval_options, reserved, 60, 64)
+SIZE(fm_eval_options, 64)
+
+FIELD(fm_eval_result, struct_size, 0, 8)
+FIELD(fm_eval_result, value, 8, 16)
+FIELD(fm_eval_result, floor_mean, 16, 24)
+FIELD(fm_eval_result, floor_deviation, 24, 32)
+FIELD(fm_eval_result, floor_draws, 32, 40)
+FIELD(fm_eval_result, floor_n, 40, 48)
+FIELD(fm_eval_result, floor_m, 48, 56)
+FIELD(fm_eval_result, bandwidth, 56, 64)
+SIZE(fm_eval_result, 64)
+
+FIELD(fm_eval_flow_options, struct_size, 0, 8)
+FIELD(fm_eval_flow_options, data_units, 8, 16)
+SIZE(fm_eval_flow_options, 16)
+
+FIELD(fm_eval_flow_result, struct_size, 0, 8)
+FIELD(fm_eval_flow_result, path_energy, 8, 16)
+FIELD(fm_eval_flow_result, displacement, 16, 24)
+FIELD(fm_eval_flow_result, straightness, 24, 32)
+FIELD(fm_eval_flow_result, w2_squared, 32, 40)
+FIELD(fm_eval_flow_result, npe, 40, 48)
+FIELD(fm_eval_flow_result, nfe, 48, 56)
+SIZE(fm_eval_flow_result, 56)
+
+FIELD(fm_eval_calibration_options, struct_size, 0, 8)
+FIELD(fm_eval_calibration_options, seed, 8, 16)
+FIELD(fm_eval_calibration_options, n_bins, 16, 24)
+SIZE(fm_eval_calibration_options, 24)
+
+FIELD(fm_eval_uniformity, chi_squared, 0, 8)
+FIELD(fm_eval_uniformity, chi_squared_p, 8, 16)
+FIELD(fm_eval_uniformity, ks, 16, 24)
+FIELD(fm_eval_uniformity, ks_p, 24, 32)
+SIZE(fm_eval_uniformity, 32)
 #endif
 
 #endif

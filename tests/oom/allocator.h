@@ -3,6 +3,7 @@
 #define FM_TESTS_ALLOCATOR_H
 
 #include "flowmatch_guide.h"
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 

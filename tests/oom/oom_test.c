@@ -130,7 +130,7 @@ const scenario_fn scenarios[] = {
     scenario_small_handles, scenario_nets,        scenario_custom_net, scenario_data,     scenario_files,
     scenario_models,        scenario_model_files, scenario_trainer,    scenario_evaluate, scenario_rules,
     scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_priors,
-    scenario_couplings,     scenario_densities,   scenario_guided,     scenario_reflow,
+    scenario_couplings,     scenario_densities,   scenario_guided,     scenario_reflow,   scenario_eval,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 const int n_scenarios = N_SCENARIOS;

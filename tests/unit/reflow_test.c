@@ -94,7 +94,7 @@ START_TEST(straightness_is_exact) {
 }
 END_TEST
 
-/* Loss floor 0, S 0, and one Euler step takes 1 to m + s: parity P22. Before: S = s (2 - pi / 2). */
+/* Loss floor 0, S 0, and one Euler step takes 1 to m + s, and before: S = s (2 - pi / 2). */
 START_TEST(reflow_makes_the_gaussian_straight) {
   fm_ctx *ctx = new_ctx(1);
   fm_model *model = new_gaussian(ctx, 1, NULL), *straight;

@@ -1,4 +1,4 @@
-//! The constants of flowmatch.h and flowmatch_parts.h. What they mean is said there.
+//! The constants of flowmatch*.h. What they mean is said there.
 use crate::fm_status;
 
 // A constant, and its place in a list for tests/header.rs.
@@ -140,6 +140,17 @@ constants! {
     FM_REFLOW_GENERATING: u64 = 1;
     FM_REFLOW_TRAINING: u64 = 2;
     FM_REFLOW_MOST_ROUNDS: i64 = 8;
+    // Metrics
+    FM_METRIC_W1: u32 = 1;
+    FM_METRIC_W2: u32 = 2;
+    FM_METRIC_SLICED_W2: u32 = 3;
+    FM_METRIC_ENERGY: u32 = 4;
+    FM_METRIC_MMD2: u32 = 5;
+    FM_METRIC_PRECISION: u32 = 6;
+    FM_METRIC_RECALL: u32 = 7;
+    FM_METRIC_DENSITY: u32 = 8;
+    FM_METRIC_COVERAGE: u32 = 9;
+    FM_METRIC_C2ST: u32 = 10;
     // Paths
     FM_VELOCITY: u32 = 0;
     FM_X1: u32 = 1;

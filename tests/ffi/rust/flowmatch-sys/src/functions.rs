@@ -1,4 +1,4 @@
-//! The functions of flowmatch.h and flowmatch_parts.h. What they do is said there.
+//! The functions of flowmatch*.h. What they do is said there.
 use crate::*;
 use std::os::raw::{c_char, c_void};
 
@@ -361,5 +361,18 @@ extern "C" {
         ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
         cond: *const f32, n: usize, out: *mut f64, log_density: *mut f64, error: *mut f64,
         stats: *mut fm_solve_stats, rows: *mut fm_row_stats
+    ) -> fm_status;
+    pub fn fm_eval_compare(
+        ctx: *mut fm_ctx, metric: u32, x: *const f64, n: usize, y: *const f64, m: usize, dim: usize,
+        spare: *const f64, n_spare: usize, options: *const fm_eval_options, result: *mut fm_eval_result
+    ) -> fm_status;
+    pub fn fm_eval_flow(
+        ctx: *mut fm_ctx, sampler: *mut fm_sampler, seed: u64, first_row: u64, labels: *const i32,
+        cond: *const f32, n: usize, x1: *const f64, options: *const fm_eval_flow_options, energy: *mut f64,
+        result: *mut fm_eval_flow_result
+    ) -> fm_status;
+    pub fn fm_eval_calibration(
+        ctx: *mut fm_ctx, truth: *const f64, draws: *const f64, n: usize, n_draws: usize, dim: usize,
+        options: *const fm_eval_calibration_options, ranks: *mut u64, columns: *mut fm_eval_uniformity
     ) -> fm_status;
 }

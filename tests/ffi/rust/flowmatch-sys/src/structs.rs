@@ -1,4 +1,4 @@
-//! The structs and callbacks of flowmatch.h and flowmatch_parts.h. What they mean is said there.
+//! The structs and callbacks of flowmatch*.h. What they mean is said there.
 use crate::*;
 use std::os::raw::{c_char, c_void};
 
@@ -317,6 +317,51 @@ structs! {
         mass: f64,
         error: f64,
         iterations: u64,
+    }
+    pub struct fm_eval_options {
+        struct_size: u64,
+        seed: u64,
+        floor_draws: i64,
+        n_directions: u64,
+        n_neighbours: u64,
+        bandwidth: f64,
+        classifier_steps: u64,
+        classifier_width: u32,
+        reserved: u32,
+    }
+    pub struct fm_eval_result {
+        struct_size: u64,
+        value: f64,
+        floor_mean: f64,
+        floor_deviation: f64,
+        floor_draws: u64,
+        floor_n: u64,
+        floor_m: u64,
+        bandwidth: f64,
+    }
+    pub struct fm_eval_flow_options {
+        struct_size: u64,
+        data_units: u64,
+    }
+    pub struct fm_eval_flow_result {
+        struct_size: u64,
+        path_energy: f64,
+        displacement: f64,
+        straightness: f64,
+        w2_squared: f64,
+        npe: f64,
+        nfe: u64,
+    }
+    pub struct fm_eval_calibration_options {
+        struct_size: u64,
+        seed: u64,
+        n_bins: u64,
+    }
+    pub struct fm_eval_uniformity {
+        chi_squared: f64,
+        chi_squared_p: f64,
+        ks: f64,
+        ks_p: f64,
     }
     pub struct fm_solve_stats {
         struct_size: u64,

@@ -45,7 +45,7 @@ fn field_name(rust: &str) -> &str {
 
 fn c_program() -> String {
     let mut c = String::from("#include <stdio.h>\n");
-    for header in ["", "_parts", "_guide", "_reflow"] {
+    for header in ["", "_parts", "_guide", "_reflow", "_eval"] {
         c.push_str(&format!("#include <flowmatch{header}.h>\n"));
     }
     let functions: Vec<&str> =
