@@ -2,8 +2,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "flowmatch_guide.h"
 #include "flowmatch_eval.h"
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
 
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 #ifndef FM_TESTS_BAD_ARGS_H
 #define FM_TESTS_BAD_ARGS_H
 
-#include "flowmatch_guide.h"
 #include "flowmatch_eval.h"
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 

@@ -1,7 +1,7 @@
 /* header_test.c - flowmatch.h compiles alone and first, and what callers have compiled in stays as it is.
    Compiled, not run, by header.sh. */
-#include "flowmatch_guide.h"
 #include "flowmatch_eval.h"
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 

@@ -2,8 +2,8 @@
 #ifndef FM_TESTS_ALLOCATOR_H
 #define FM_TESTS_ALLOCATOR_H
 
-#include "flowmatch_guide.h"
 #include "flowmatch_eval.h"
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h"
 #include "flowmatch_reflow.h"
 
