@@ -73,7 +73,7 @@ end:
 fm_status scenario_models(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};
-  fm_model *plain = NULL, *model = NULL, *noted = NULL, *renoted = NULL;
+  fm_model *plain = NULL, *model = NULL, *noted = NULL, *renoted = NULL, *noise = NULL;
   float params[MOST_PARAMS];
   NEED(make_parts(ctx, &p));
   NEED(make_model(ctx, &p, true, &plain));
@@ -81,11 +81,13 @@ fm_status scenario_models(fm_ctx *ctx) {
   FRUGAL(fm_model_get_params(ctx, model, params, NULL));
   MAKE(noted, fm_model_with_note(ctx, model, "units", "metres", &noted));
   MAKE(renoted, fm_model_with_note(ctx, noted, "units", "feet", &renoted));
+  MAKE(noise, fm_model_with_prediction(ctx, noted, FM_X0, 0, &noise));
 end:
   fm_model_destroy(plain);
   fm_model_destroy(model);
   fm_model_destroy(noted);
   fm_model_destroy(renoted);
+  fm_model_destroy(noise);
   destroy_parts(&p);
   return status;
 }
