@@ -205,6 +205,26 @@ START_TEST(known_values_are_kept) {
 }
 END_TEST
 
+/* Rows of which all is known go straight: a step or two, whatever the model says. */
+START_TEST(known_columns_ask_for_no_steps) {
+  const gaussian data = {{.4, -.6}, {9, .5, .01}};
+  fm_ctx *ctx = new_ctx(1);
+  fm_path *path = path_of(ctx, "condot");
+  gaussians *g = new_gaussians(data);
+  fm_model *model = gaussians_model(ctx, g, path, unit_shift, unit_scale);
+  fm_sampler *s = guided(ctx, model, tight(), (fm_guidance_options){0});
+  const double known[2 * D] = {1, 2, 1, NAN};
+  double out[2 * D];
+  fm_row_stats rows[2];
+  fm_solve_stats stats;
+  fm_solve_stats_init(&stats);
+  OK(fm_sampler_draw_guided_f64(ctx, s, 5, 40, NULL, NULL, NULL, known, NULL, 2, out, &stats, rows));
+  ck_assert(rows[0].accepted <= 6 && rows[0].rejected == 0 && rows[1].accepted > 12);
+  ck_assert_uint_eq(stats.accepted, rows[0].accepted + rows[1].accepted);
+  fm_sampler_destroy(s), fm_model_destroy(model), fm_path_destroy(path), free(g), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- action chunks ------------------------------------------------------------------------------------------- */
 
 /* Black et al., eq. 5, with d = 2 and H - s = 5 of H = 8. */
@@ -288,6 +308,7 @@ int main(void) {
     tcase_add_loop_test(tcase, known_values_solve_their_equation, 0, 3 * FMI_COUNT(paths));
     tcase_add_test(tcase, guidance_is_exact_where_its_variance_is);
     tcase_add_test(tcase, the_rest_fits_known_values);
+    tcase_add_test(tcase, known_columns_ask_for_no_steps);
     tcase_add_loop_test(tcase, known_values_are_kept, 0, FMI_COUNT(methods));
     tcase_add_loop_test(tcase, guidance_is_that_of_the_velocity, 0, 6);
   }

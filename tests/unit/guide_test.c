@@ -381,6 +381,49 @@ START_TEST(gradients_go_through_the_networks) {
 }
 END_TEST
 
+static int32_t flat_potential(void *user, const fm_potential_call *call) {
+  (void)user, (void)call; /* the gradient is preset to 0 */
+  return 0;
+}
+
+/* Another model, or the weights themselves instead of their average: also on the way back. */
+START_TEST(a_newer_model_is_followed_both_ways) {
+  enum { N = 50 };
+  fm_ctx *ctx = new_ctx(1);
+  fm_model *model = wide_model(ctx, 16, 1, "condot"), *newer;
+  const fm_net *net = fm_model_net(model);
+  const size_t n = fm_net_n_params(net);
+  float *params = new_block(n, sizeof *params), *ema = new_block(n, sizeof *ema);
+  fill_normals(params, n, 4), fill_normals(ema, n, 5);
+  for (size_t i = 0; i < n; i++) params[i] *= .3f, ema[i] *= .3f;
+  OK(fm_model_create(ctx, net, params, ema, fm_model_path(model), NULL, fm_model_normaliser(model), NULL,
+                     &newer));
+  const fm_guidance_options o = {.struct_size = sizeof o, .weight = 1.5, .potential = quadratic_potential};
+  static double want[N * WIDE], got[N * WIDE];
+  for (uint64_t raw = 0; raw < 2; raw++) {
+    const fm_sampler_options so = {.struct_size = sizeof so, .raw_weights = raw};
+    fm_sampler *made, *followed;
+    OK(fm_sampler_create_guided(ctx, newer, NULL, &so, &o, &made));
+    OK(fm_sampler_create_guided(ctx, model, NULL, &so, &o, &followed));
+    OK(fm_sampler_set_model(ctx, followed, newer));
+    OK(fm_sampler_draw_f64(ctx, made, 1, 0, wide_labels, wide_cond, N, want));
+    OK(fm_sampler_draw_f64(ctx, followed, 1, 0, wide_labels, wide_cond, N, got));
+    SAME(want, got, N * WIDE);
+    fm_sampler_destroy(made), fm_sampler_destroy(followed);
+    /* A flat potential goes the same way, and leads nowhere. */
+    fm_guidance_options flat = o;
+    flat.potential = flat_potential, flat.weight = 0;
+    OK(fm_sampler_create(ctx, newer, NULL, &so, &made));
+    OK(fm_sampler_create_guided(ctx, newer, NULL, &so, &flat, &followed));
+    OK(fm_sampler_draw_f64(ctx, made, 1, 0, wide_labels, wide_cond, N, want));
+    OK(fm_sampler_draw_f64(ctx, followed, 1, 0, wide_labels, wide_cond, N, got));
+    SAME(want, got, N * WIDE);
+    fm_sampler_destroy(made), fm_sampler_destroy(followed);
+  }
+  free(params), free(ema), fm_model_destroy(model), fm_model_destroy(newer), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- what goes wrong ------------------------------------------------------------------------------------------- */
 
 static int32_t refuses(void *user, const fm_potential_call *call) {
@@ -475,6 +518,7 @@ int main(void) {
   tcase_add_loop_test(tcase, weight_one_is_a_plain_sampler, 0, FMI_COUNT(methods));
   tcase_add_loop_test(tcase, splits_and_threads_keep_bits, 0, FMI_COUNT(methods));
   tcase_add_loop_test(tcase, gradients_go_through_the_networks, 0, 4);
+  tcase_add_test(tcase, a_newer_model_is_followed_both_ways);
   tcase_add_test(tcase, a_bad_potential_is_reported);
   if (!IS_DOUBLE) { /* whose networks are no callbacks */
     tcase_add_test(tcase, weights_are_where_one_is_plain);
