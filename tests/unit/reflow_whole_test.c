@@ -201,6 +201,43 @@ START_TEST(a_pool_has_both_conditions) {
 }
 END_TEST
 
+static int32_t class_forward(void *user, const fm_net_call *c) {
+  (void)user;
+  for (uint64_t i = 0; i < c->n; i++) c->velocity[i] = c->labels == NULL ? 0 : (float)c->labels[i];
+  return 0;
+}
+/* Rows of training have the null condition in the share that was asked for: it is dropped once, not twice. */
+static size_t n_null_rows, n_training_rows;
+static int32_t count_null(void *user, const fm_net_call *c) {
+  (void)user;
+  for (uint64_t i = 0; i < c->n; i++) n_null_rows += c->labels == NULL || c->labels[i] < 0;
+  n_training_rows += c->n;
+  return 0;
+}
+START_TEST(conditions_are_dropped_once) {
+  const double share[2] = {0.5, 0};
+  fm_ctx *ctx = new_ctx(1);
+  const uint32_t n_classes[1] = {2};
+  const float params = 0;
+  fm_net *net;
+  fm_model *model, *made;
+  fm_data *data = new_classes(ctx, 100);
+  OK(fm_net_create_custom(ctx, 1, n_classes, 1, 0, 1, class_forward, count_null, NULL, NULL, &net));
+  OK(fm_model_create(ctx, net, &params, NULL, NULL, NULL, NULL, NULL, &model));
+  for (size_t i = 0; i < 2; i++) {
+    settings s = new_settings(4, 1024);
+    s.training.label_dropout = share[i] > 0 ? share[i] : -1;
+    fm_reflow_stats stats;
+    n_null_rows = n_training_rows = 0;
+    OK(reflow(ctx, &s, model, data, &made, &stats));
+    ck_assert_uint_ge(n_training_rows, 1024);
+    CLOSE((double)n_null_rows / (double)n_training_rows, share[i], 1e-12); /* one pass over the pool */
+    fm_model_destroy(made);
+  }
+  fm_model_destroy(model), fm_net_destroy(net), fm_data_destroy(data), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* ---- a guest ---------------------------------------------------------------------------------------- */
 
 /* Bytes in use and the most there were; sizes stand in front of blocks. */
@@ -363,6 +400,7 @@ int main(void) {
   tcase_add_test(tcase, bits_do_not_depend_on_threads);
   if (!IS_DOUBLE) { /* callbacks of nets take float */
     tcase_add_test(tcase, a_pool_has_both_conditions);
+    tcase_add_test(tcase, conditions_are_dropped_once);
     tcase_add_test(tcase, memory_is_that_of_the_pool);
     tcase_add_test(tcase, an_end_leaves_the_model_so_far);
   }
