@@ -19,7 +19,8 @@ const char program_description[] =
     "ones like them. `train` makes a model of a file of rows, `sample` draws as many\n"
     "rows from it as you ask for, and writes them as a table or as a picture; `plot`\n"
     "shows what a model has learned, `encode` carries rows back to the noise, `logp`\n"
-    "says how likely they are, and `eval` how near drawn rows are to true ones.\n";
+    "says how likely they are, `eval` how near drawn rows are to true ones, and `reflow`\n"
+    "makes of a model one for few steps.\n";
 
 const char program_examples[] =
     "  flowmatch train pictures.npy --labels classes.csv -o pictures.safetensors\n"
