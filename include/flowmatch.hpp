@@ -1,5 +1,5 @@
 /*
- * flowmatch.hpp - flowmatch.h in C++17: handles that destroy themselves, views, exceptions or results
+ * flowmatch.hpp - flowmatch.h and its siblings in C++17: handles that destroy themselves, views, exceptions or results
  * SPDX-License-Identifier: MIT
  *
  * No second API: fm_noun_verb(ctx, noun, ...) is noun.verb(ctx, ...) with the same arguments in the same
@@ -24,6 +24,7 @@
 #define FLOWMATCH_HPP
 
 #include "flowmatch_eval.h"
+#include "flowmatch_guide.h"
 #include "flowmatch_parts.h" // and with it flowmatch.h
 #include "flowmatch_reflow.h"
 
@@ -449,6 +450,14 @@ struct sampler : handle<fm_sampler, fm_sampler_destroy> {
     made.row_ = detail::shape(fm_model_net(model));
     return with(call(ctx, fm_sampler_create, model, solver, options, made.put()), made);
   }
+  // For weights of rows, known values or a potential: flowmatch_guide.h.
+  static returns<sampler> create_guided(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
+                                        const fm_sampler_options *options,
+                                        const fm_guidance_options *guidance) {
+    sampler made;
+    made.row_ = detail::shape(fm_model_net(model));
+    return with(call(ctx, fm_sampler_create_guided, model, solver, options, guidance, made.put()), made);
+  }
   returns<fm_status> set_model(fm_ctx *ctx, const fm_model *model) {
     return call(ctx, fm_sampler_set_model, get(), model);
   }
@@ -463,6 +472,31 @@ struct sampler : handle<fm_sampler, fm_sampler_destroy> {
     const detail::rows r = row_.of("out", out.size(), l, cond);
     return call(ctx, r, fm_sampler_draw_f64, get(), seed, first_row, l.data(), cond.data(), r.n, out.data());
   }
+  returns<fm_status> draw_guided(fm_ctx *ctx, uint64_t seed, uint64_t first_row, labels l, floats cond,
+                                 doubles weights, floats known, floats mask, view<float> out) {
+    return draw_guided_(ctx, fm_sampler_draw_guided, seed, first_row, l, cond, weights, known, mask, out);
+  }
+  returns<fm_status> draw_guided(fm_ctx *ctx, uint64_t seed, uint64_t first_row, labels l, floats cond,
+                                 doubles weights, doubles known, floats mask, view<double> out) {
+    return draw_guided_(ctx, fm_sampler_draw_guided_f64, seed, first_row, l, cond, weights, known, mask, out);
+  }
+  // Of samplers with a divergence; error gets standard errors. FM_COARSE if more steps would change some.
+  returns<fm_status> log_density(fm_ctx *ctx, uint64_t first_row, labels l, floats cond, doubles x,
+                                 view<double> log_density, view<double> error = {},
+                                 fm_solve_stats *stats = nullptr) {
+    detail::rows r = row_.of("x", x.size(), l, cond);
+    r.fit("log_density", log_density.size(), r.n).fit("error", error.size(), r.n);
+    return call(ctx, r, fm_sampler_log_density, get(), first_row, l.data(), cond.data(), r.n, x.data(),
+                log_density.data(), error.data(), stats, nullptr);
+  }
+  returns<fm_status> draw_log_density(fm_ctx *ctx, uint64_t seed, uint64_t first_row, labels l, floats cond,
+                                      view<double> out, view<double> log_density, view<double> error = {},
+                                      fm_solve_stats *stats = nullptr) {
+    detail::rows r = row_.of("out", out.size(), l, cond);
+    r.fit("log_density", log_density.size(), r.n).fit("error", error.size(), r.n);
+    return call(ctx, r, fm_sampler_draw_log_density, get(), seed, first_row, l.data(), cond.data(), r.n,
+                out.data(), log_density.data(), error.data(), stats, nullptr);
+  }
   template <class Trajectory = std::nullptr_t>
   returns<fm_status> transport(fm_ctx *ctx, double t0, double t1, labels l, floats cond, view<double> x,
                                Trajectory &&trajectory = nullptr, fm_solve_stats *stats = nullptr) {
@@ -473,6 +507,16 @@ struct sampler : handle<fm_sampler, fm_sampler_destroy> {
   }
 
 private:
+  template <class F, class T>
+  returns<fm_status> draw_guided_(fm_ctx *ctx, F function, uint64_t seed, uint64_t first_row, labels l,
+                                  floats cond, doubles weights, view<const T> known, floats mask,
+                                  view<T> out) {
+    detail::rows r = row_.of("out", out.size(), l, cond);
+    r.fit("weights", weights.size(), r.n).fit("known", known.size(), out.size());
+    r.fit("mask", mask.size(), out.size());
+    return call(ctx, r, function, get(), seed, first_row, l.data(), cond.data(), weights.data(), known.data(),
+                mask.data(), r.n, out.data(), nullptr, nullptr);
+  }
   detail::shape row_;
 };
 
@@ -489,6 +533,29 @@ inline returns<model> fit(fm_ctx *ctx, const fm_data *data, const fm_path *path 
   const bool usable = status == FM_OK || (ended != nullptr && made != nullptr);
   if (ended != nullptr) *ended = status;
   return with(usable ? returns<fm_status>(status) : fail(status, fm_ctx_message(ctx)), made);
+}
+
+// A straight or distilled model of a model: flowmatch_reflow.h.
+inline returns<model> reflow(fm_ctx *ctx, const fm_model *of, const fm_data *data = nullptr,
+                             const fm_optimizer *optimizer = nullptr,
+                             const fm_solver_options *solver = nullptr,
+                             const fm_reflow_options *options = nullptr,
+                             const fm_trainer_options *trainer_options = nullptr,
+                             fm_reflow_stats *stats = nullptr) {
+  model made;
+  auto done = call(ctx, fm_reflow, of, data, optimizer, solver, options, trainer_options, made.put(), stats);
+  return with(done, made);
+}
+
+// A metric between x and the true rows y, of dim columns each: flowmatch_eval.h.
+inline returns<fm_eval_result> compare(fm_ctx *ctx, uint32_t metric, doubles x, doubles y, size_t dim,
+                                       doubles spare = {}, const fm_eval_options *options = nullptr) {
+  auto found = init<fm_eval_result>();
+  const detail::rows r("x", x.size(), dim), s("y", y.size(), dim), t("spare", spare.size(), dim);
+  const detail::rows &first = !r.wrong.empty() ? r : !s.wrong.empty() ? s : t;
+  auto done = call(ctx, first, fm_eval_compare, metric, x.data(), r.n, y.data(), s.n, dim, spare.data(), t.n,
+                   options, &found);
+  return with(done, found);
 }
 
 inline returns<fm_status> sample(fm_ctx *ctx, const fm_model *model, uint64_t seed, uint64_t first_row,

@@ -120,6 +120,47 @@ static void test_views(fm::ctx &ctx) {
   for (size_t i = 0; i < 8; i++) CHECK(std::fabs(x[i] - static_cast<double>(rows[i])) < 1e-4);
 }
 
+static void test_refinements(fm::ctx &ctx) {
+  const std::vector<float> rows = ring(64);
+  fm::trainer trainer = take(fm::trainer::create(ctx, small_net(ctx)));
+  for (int i = 0; i < 100; i++) (void)take(trainer.step(ctx, rows));
+  fm::model model = take(trainer.model(ctx));
+  // Draws with their log-densities, which are those of the rows.
+  auto options = fm::init<fm_sampler_options>();
+  options.divergence = FM_DIVERGENCE_EXACT;
+  auto tight = fm::init<fm_solver_options>();
+  tight.rtol = tight.atol = 1e-7;
+  fm::sampler sampler = take(fm::sampler::create(ctx, model, &tight, &options));
+  std::array<double, 8> x{}, y{};
+  std::array<double, 4> drawn{}, found{}, error{};
+  (void)take(sampler.draw_log_density(ctx, 7, 3, {}, {}, x, drawn));
+  (void)take(sampler.log_density(ctx, 3, {}, {}, x, found, error));
+  for (size_t i = 0; i < 4; i++) CHECK(std::fabs(drawn[i] - found[i]) < 1e-4 && error[i] == 0);
+  CHECK(says(error_of([&] { return sampler.log_density(ctx, 0, {}, {}, x, error, x); }), FM_E_INVALID,
+             "error: expected 4"));
+  // A known column is kept.
+  fm::sampler guided = take(fm::sampler::create_guided(ctx, model, nullptr, nullptr, nullptr));
+  std::array<double, 8> known;
+  known.fill(std::nan(""));
+  for (size_t i = 0; i < 4; i++) known[2 * i] = 0.25;
+  (void)take(guided.draw_guided(ctx, 7, 3, {}, {}, {}, known, {}, y));
+  for (size_t i = 0; i < 4; i++) CHECK(std::fabs(y[2 * i] - 0.25) < 1e-6 && std::isfinite(y[2 * i + 1]));
+  CHECK(says(error_of([&] { return guided.draw_guided(ctx, 7, 3, {}, {}, drawn, fm::doubles(), rows, y); }),
+             FM_E_INVALID, "mask: expected 8"));
+  // Evaluated, and made straight.
+  CHECK(take(fm::compare(ctx, FM_METRIC_W2, x, x, 2)).value == 0);
+  CHECK(says(error_of([&] { return fm::compare(ctx, FM_METRIC_W2, x, x, 3); }), FM_E_INVALID, "rows of 3"));
+  auto few = fm::init<fm_optimizer_options>();
+  few.n_steps = 3;
+  auto stats = fm::init<fm_reflow_stats>();
+  auto short_reflow = fm::init<fm_reflow_options>();
+  short_reflow.pairs = 64, short_reflow.straightness_rows = 16, short_reflow.straightness_steps = 4;
+  fm::optimizer optimizer = take(fm::optimizer::create(ctx, &few));
+  fm::model straight =
+      take(fm::reflow(ctx, model, nullptr, optimizer, nullptr, &short_reflow, nullptr, &stats));
+  CHECK(straight.train_steps() == 103 && stats.n_steps == 3);
+}
+
 static void test_sizes(fm::ctx &ctx) {
   const std::vector<float> rows = ring(4), odd(7), cond(3 * 4);
   const std::vector<int32_t> labels(4), few(3);
@@ -297,6 +338,7 @@ int main() {
   fm::ctx ctx = take(fm::ctx::create());
   test_handles(ctx);
   test_views(ctx);
+  test_refinements(ctx);
   test_sizes(ctx);
   test_errors(ctx);
   test_stop(ctx);
