@@ -1,5 +1,6 @@
 /*
- * flowmatch.hpp - flowmatch.h and its siblings in C++17: handles that destroy themselves, views, exceptions or results
+ * flowmatch.hpp - flowmatch.h and its siblings in C++17: handles that destroy themselves, views, exceptions
+ *                 or results
  * SPDX-License-Identifier: MIT
  *
  * No second API: fm_noun_verb(ctx, noun, ...) is noun.verb(ctx, ...) with the same arguments in the same

@@ -392,8 +392,8 @@ FM_API uint64_t fm_trainer_coupling_misses(const fm_trainer *trainer);
 #define FM_COUPLING_BRIDGE 5u      /* the entropic plan of the Schroedinger bridge, regularisation 2 s^2, for
                                       FM_PATH_BRIDGE of width s (Tong et al., section 3.2.4) */
 
-/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; within 1e298. Instead of the squared distance;
-   the conditions' cost is added. Called from the thread that pairs. */
+/* Fills cost [n][n], row i for x0 row i, column j for x1 row j; within 1e298. Instead of the squared
+   distance; the conditions' cost is added. Called from the thread that pairs. */
 struct fm_cost_request {
   uint64_t struct_size;
   uint64_t n;
@@ -439,7 +439,7 @@ FM_API void fm_coupling_destroy(fm_coupling *coupling);
    [n]). x1_index[k] is k unless unbalanced. labels [n][n_class_columns], cond [n][cond_dim]: row i of both.
    Entropic pairs are drawn with noise keyed by (seed, first_row + k). stats may be NULL. FM_E_STEPS: the
    tolerance was not reached; outputs are those of the plan so far. FM_E_NONFINITE: a cost is not finite or
-   beyond 1e298, or the plan relaxed has no mass. FM_STOPPED: by fm_ctx_stop, which is heard in the pairing. */
+   beyond 1e298, or a relaxed plan has no mass. FM_STOPPED: by fm_ctx_stop, heard in the pairing. */
 FM_API fm_status fm_coupling_pair(fm_ctx *ctx, fm_coupling *coupling, const float *x0, const float *x1,
                                   const int32_t *labels, const float *cond, size_t n, uint64_t seed,
                                   uint64_t first_row, uint64_t *x0_index, uint64_t *x1_index,

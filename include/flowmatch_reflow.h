@@ -75,14 +75,14 @@ typedef struct fm_reflow_stats {
 /* Reflow, distillation, or one after the other. In each round pairs (x0, x1) are generated, x0 of the model's
    prior and x1 where its flow takes it by `solver` (NULL: the default of fm_sampler_create; the published
    recipe is 1000 Euler steps), and a model of the same net, prior and statistics is trained on them for the
-   optimiser's n_steps steps on the straight path FM_PATH_CONDOT, whatever the path of `model`. It predicts what
-   `model` does, which may not be a score: FM_E_UNSUPPORTED. It counts as trained on dependent pairs, and
+   optimiser's n_steps steps on the straight path FM_PATH_CONDOT, whatever the path of `model`. It predicts
+   what `model` does, which may not be a score: FM_E_UNSUPPORTED. It counts as trained on dependent pairs, and
    diffusion is FM_E_UNSUPPORTED with it. Notes are kept.
    Conditions of the pairs are those of rows drawn from `data` with their weights; x1 and x0 of data aren't
    looked at. data NULL: for models without conditions only. A share label_dropout of the pairs has the null
    condition, also for the model that generates them: give a negative one if that was trained without.
-   Not used are, of trainer_options, publish_every, n_snapshots, prediction and baseline, and in the distillation
-   times and loss weights; a coupling is FM_E_UNSUPPORTED. Its progress is called too.
+   Not used are, of trainer_options, publish_every, n_snapshots, prediction and baseline, and in the
+   distillation times and loss weights; a coupling is FM_E_UNSUPPORTED. Its progress is called too.
    The result of a distillation has the note "euler_steps", k, which makes k Euler steps the default of
    fm_sampler_create where no log-densities are asked for; it is good for nothing else, S included.
    Memory is bounded by the pool of pairs, a trainer and a sampler, whatever the rounds and steps; all of it
