@@ -589,7 +589,7 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in x1, of the class of DPM-Solver++(2M) (Lu et al., arXiv
                                   2211.01095), for few steps. For samplers only, without densities and with
                                   gamma = 0, else FM_E_UNSUPPORTED */
-#define FM_SOLVER_DDIM 14u    /* order 1 [1]: x1 and x0 put together at the next time (Song et al. 2021). Likewise */
+#define FM_SOLVER_DDIM 14u    /* order 1 [1]: x1 and x0 at the next time (Song et al. 2021); likewise */
 /* Methods that choose their steps for every row by itself; with fixed_steps they take n_steps fixed ones: */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */

@@ -99,8 +99,8 @@ typedef struct fm_path_change {
 } fm_path_change;
 
 /* The change from `path` to the path `to` at its time r. FM_E_DOMAIN where a derivative of `to` is infinite,
-   where `path` has no such alpha / sigma, and where a velocity of `path` doesn't tell that of `to`. Paths with
-   gamma != 0 are FM_E_UNSUPPORTED. Set out->struct_size first. */
+   where `path` has no such alpha / sigma, and where a velocity of `path` doesn't tell that of `to`. Paths
+   with gamma != 0 are FM_E_UNSUPPORTED. Set out->struct_size first. */
 FM_API fm_status fm_path_transform(fm_ctx *ctx, const fm_path *path, const fm_path *to, double r,
                                    fm_path_change *out);
 
@@ -317,8 +317,8 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 
 /* The weight w(t) of the velocity's loss, also where the net predicts something else: the same objective,
    whatever its output means. Without a weight such a net has the squared error of what it predicts, and
-   evaluations always do. FM_WEIGHT_X0 for FM_X0 is the usual noise prediction. FM_WEIGHT_X1, _X0 and _MIN_SNR make the loss that of a prediction of x1 or of
-   x0 (the noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
+   evaluations always do. FM_WEIGHT_X1, _X0, _MIN_SNR make the loss that of a prediction of x1 or of x0 (the
+   noise); they need a path with gamma = 0 on which they are finite, else FM_E_UNSUPPORTED. */
 #define FM_WEIGHT_CONSTANT 1u /* 1: the default */
 #define FM_WEIGHT_COSMAP 2u   /* 2 / (pi (1 - 2 t + 2 t^2)), the density of FM_TIME_COSMAP */
 #define FM_WEIGHT_X1 3u       /* (sigma / D)^2, D = alpha' sigma - alpha sigma' */
@@ -617,11 +617,12 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
 #define FM_DIFFUSION_OVERSHOOT 3u        /* no g: Euler's step goes on to t' + c h (1 - t') with c =
                                             diffusion_level, and noise brings the row back to t' (Hu et al.,
                                             "AMO Sampler", arXiv 2411.19415). No score is needed */
-#define FM_DIFFUSION_DDPM 4u    /* ancestral: k of DDPM's posterior (Ho et al. 2020), alpha(t) sigma(t') / (alpha(t')
-                                   sigma(t)); diffusion_level is eta of DDIM, 0 to 1: 1 - k^2 is eta^2 of it */
-#define FM_DIFFUSION_REFRESH 5u /* 1 - k^2 = diffusion_level^2, 0 to 1, in every step */
-#define FM_DIFFUSION_RATE 6u    /* 1 - k = min(1, h diffusion_level sigma(t')^(p - 1)), h = t' - t: at a rate in
-                                   time. p = diffusion_power */
+#define FM_DIFFUSION_DDPM 4u    /* ancestral steps from t to t': k = alpha sigma' / (alpha' sigma), that of
+                                   DDPM's posterior (Ho et al. 2020); diffusion_level is eta of DDIM, at most
+                                   1, and eta^2 a factor of 1 - k^2 */
+#define FM_DIFFUSION_REFRESH 5u /* 1 - k^2 = diffusion_level^2, at most 1, in every step */
+#define FM_DIFFUSION_RATE 6u    /* 1 - k = min(1, h diffusion_level sigma'^(p - 1)), h = t' - t: at a rate in
+                                   time; p = diffusion_power */
 #define FM_DIFFUSION_CUSTOM 0x7fffffffu  /* g by diffusion_fn */
 
 /* ---- Setting up structs -------------------------------------------------------------------------- */

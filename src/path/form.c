@@ -137,6 +137,7 @@ fm_status fmi_path_transform(const fm_path *path, const fm_path *to, double r, f
   FMI_TRY(fmi_path_check_gamma("path", path, err));
   FMI_TRY(fmi_path_check_gamma("to", to, err));
   if (path == to) {
+    FMI_TRY(fmi_path_limit_at(to, r, &here, err));
     *out = (fm_path_change){.struct_size = sizeof *out, .time = r, .d_time = 1, .scale = 1};
     return FM_OK;
   }

@@ -147,6 +147,18 @@ ABOUT(fm_model_with_note) {
   NOT_MADE(fm_model, FM_E_INVALID, "value:", fm_model_with_note(g.ctx, g.model, "key", "\xc3", &made));
 }
 
+ABOUT(fm_model_with_prediction) {
+  NO_CTX_MADE(fm_model, fm_model_with_prediction(NULL, g.model, FM_X1, 0, &made));
+  REFUSED(FM_E_INVALID, "out:", fm_model_with_prediction(g.ctx, g.model, FM_X1, 0, NULL));
+  NOT_MADE(fm_model, FM_E_INVALID, "model:", fm_model_with_prediction(g.ctx, NULL, FM_X1, 0, &made));
+  NOT_MADE(fm_model, FM_E_UNSUPPORTED, "prediction:", fm_model_with_prediction(g.ctx, g.model, 4, 0, &made));
+  NOT_MADE(fm_model, FM_E_UNSUPPORTED, "baseline:", fm_model_with_prediction(g.ctx, g.model, 0, 2, &made));
+  NOT_MADE(fm_model, FM_E_UNSUPPORTED,
+           "baseline:", fm_model_with_prediction(g.ctx, g.model, FM_X1, 1, &made));
+}
+ABOUT(fm_model_prediction) { ck_assert_uint_eq(fm_model_prediction(NULL), 0); }
+ABOUT(fm_model_baseline) { ck_assert_uint_eq(fm_model_baseline(NULL), 0); }
+
 ABOUT(fm_model_note) {
   ck_assert_ptr_null(fm_model_note(NULL, "key"));
   ck_assert_ptr_null(fm_model_note(g.model, NULL));
@@ -197,6 +209,9 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "label_dropout:", .label_dropout = NAN);
   NO_TRAINER(FM_E_UNSUPPORTED, "time_sampling:", .time_sampling = 99);
   NO_TRAINER(FM_E_UNSUPPORTED, "loss_weight:", .loss_weight = 99);
+  NO_TRAINER(FM_E_UNSUPPORTED, "prediction:", .prediction = 4);
+  NO_TRAINER(FM_E_UNSUPPORTED, "baseline:", .baseline = 2);
+  NO_TRAINER(FM_E_UNSUPPORTED, "baseline:", .baseline = 1, .prediction = FM_X0);
   NO_TRAINER(FM_E_INVALID, "time_a:", .time_a = .5);
   NO_TRAINER(FM_E_INVALID, "time_a:", .time_sampling = FM_TIME_MODE, .time_a = 2);
   NO_TRAINER(FM_E_INVALID, "time_a:", .time_sampling = FM_TIME_MODE, .time_a = NAN);

@@ -171,6 +171,20 @@ ABOUT(fm_path_snr_inverse) {
   REFUSED(FM_E_DOMAIN, "snr:", fm_path_snr_inverse(g.ctx, g.path, NAN, &out.scalar));
 }
 
+ABOUT(fm_path_transform) {
+  fm_path_change c;
+  fm_path_change_init(&c);
+  NO_CTX(fm_path_transform(NULL, g.path, g.path, .5, &c));
+  REFUSED(FM_E_INVALID, "path:", fm_path_transform(g.ctx, NULL, g.path, .5, &c));
+  REFUSED(FM_E_INVALID, "to:", fm_path_transform(g.ctx, g.path, NULL, .5, &c));
+  REFUSED(FM_E_INVALID, "out:", fm_path_transform(g.ctx, g.path, g.path, .5, NULL));
+  REFUSED(FM_E_DOMAIN, "t:", fm_path_transform(g.ctx, g.path, g.path, NAN, &c));
+  REFUSED(FM_E_UNSUPPORTED, "to:", fm_path_transform(g.ctx, g.path, g.own_path, .5, &c));
+  c.struct_size = 0;
+  REFUSED(FM_E_INVALID, "out.struct_size", fm_path_transform(g.ctx, g.path, g.path, .5, &c));
+  ck_assert(c.time == 0 && c.scale == 0);
+}
+
 ABOUT(fm_path_coefficients_at) {
   fm_path_coefficients c;
   fm_path_coefficients_init(&c);

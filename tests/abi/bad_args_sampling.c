@@ -145,7 +145,7 @@ ABOUT(fm_sampler_create) {
   NOT_MADE(fm_sampler, FM_E_INVALID, "coarse:",
            fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .coarse = NAN), &made));
   NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "diffusion:",
-           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion = 4), &made));
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion = 7), &made));
   NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_fn:",
            fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_CUSTOM),
                              &made));
@@ -154,6 +154,22 @@ ABOUT(fm_sampler_create) {
   NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler only, found heun2",
            fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_HEUN2),
                              WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_OVERSHOOT), &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_level:",
+           fm_sampler_create(g.ctx, g.model, NULL,
+                             WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_DDPM, .diffusion_level = 1.1),
+                             &made));
+  NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_power:",
+           fm_sampler_create(g.ctx, g.model, NULL,
+                             WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_RATE, .diffusion_power = NAN),
+                             &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "expected ddim, found euler",
+           fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_EULER),
+                             WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_REFRESH), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler or heun2, found ddim",
+           fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_DDIM),
+                             WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_SIGMA), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "sampler_options.path:",
+           fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .path = g.own_path), &made));
   NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler or heun2, found rk4",
            fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_RK4),
                              WITH(fm_sampler_options, .diffusion = 1), &made));

@@ -66,6 +66,8 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   double out[2 * N_ROWS], shift[2], scale[2], norm;
   fm_path_coefficients c;
   fm_path_coefficients_init(&c);
+  fm_path_change change;
+  fm_path_change_init(&change);
   fm_ctx_info info;
   fm_ctx_info_init(&info);
   FRUGAL(fm_ctx_get_info(ctx, &info));
@@ -73,6 +75,7 @@ fm_status scenario_small_handles(fm_ctx *ctx) {
   MAKE(named, fm_path_create_named(ctx, "vp:0.2:15", &named));
   FRUGAL(fm_path_interval(ctx, named, shift, scale));
   FRUGAL(fm_path_snr_inverse(ctx, named, 1, &norm));
+  FRUGAL(fm_path_transform(ctx, path, named, .5, &change));
   MAKE(custom, fm_path_create_custom(ctx, straight, NULL, &custom));
   FRUGAL(fm_path_coefficients_at(ctx, custom, .5, &c));
   FRUGAL(fm_path_interpolate(ctx, path, rows_f64, rows_f64, NULL, times, N_ROWS, 2, out, NULL));

@@ -116,6 +116,7 @@ constants! {
     FM_SOLVER_AB3: u32 = 11;
     FM_SOLVER_AB4: u32 = 12;
     FM_SOLVER_EXPONENTIAL_2M: u32 = 13;
+    FM_SOLVER_DDIM: u32 = 14;
     FM_SOLVER_DOPRI5: u32 = 2;
     FM_SOLVER_BS32: u32 = 8;
     FM_SOLVER_TSIT5: u32 = 9;
@@ -135,6 +136,9 @@ constants! {
     FM_DIFFUSION_CONSTANT: u64 = 1;
     FM_DIFFUSION_SIGMA: u64 = 2;
     FM_DIFFUSION_OVERSHOOT: u64 = 3;
+    FM_DIFFUSION_DDPM: u64 = 4;
+    FM_DIFFUSION_REFRESH: u64 = 5;
+    FM_DIFFUSION_RATE: u64 = 6;
     FM_DIFFUSION_CUSTOM: u64 = 0x7fffffff;
     // Paths
     FM_VELOCITY: u32 = 0;

@@ -114,6 +114,11 @@ extern "C" {
         out: *mut *mut fm_model
     ) -> fm_status;
     pub fn fm_model_note(model: *const fm_model, key: *const c_char) -> *const c_char;
+    pub fn fm_model_with_prediction(
+        ctx: *mut fm_ctx, model: *const fm_model, prediction: u32, baseline: u32, out: *mut *mut fm_model
+    ) -> fm_status;
+    pub fn fm_model_prediction(model: *const fm_model) -> u32;
+    pub fn fm_model_baseline(model: *const fm_model) -> u32;
     pub fn fm_model_train_steps(model: *const fm_model) -> u64;
     pub fn fm_trainer_create(
         ctx: *mut fm_ctx, net: *const fm_net, path: *const fm_path, prior: *const fm_prior,
@@ -198,6 +203,9 @@ extern "C" {
     ) -> fm_status;
     pub fn fm_path_interval(
         ctx: *mut fm_ctx, path: *const fm_path, first: *mut f64, last: *mut f64
+    ) -> fm_status;
+    pub fn fm_path_transform(
+        ctx: *mut fm_ctx, path: *const fm_path, to: *const fm_path, r: f64, out: *mut fm_path_change
     ) -> fm_status;
     pub fn fm_path_snr_inverse(ctx: *mut fm_ctx, path: *const fm_path, snr: f64, t: *mut f64) -> fm_status;
     pub fn fm_path_coefficients_at(

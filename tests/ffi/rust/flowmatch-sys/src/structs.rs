@@ -143,6 +143,8 @@ structs! {
         coupling_condition_weight: f64,
         coupling_cost: fm_cost_fn,
         coupling_cost_user: *mut c_void,
+        prediction: u32,
+        baseline: u32,
     }
     pub struct fm_validation_options {
         struct_size: u64,
@@ -181,6 +183,15 @@ structs! {
         diffusion_level: f64,
         diffusion_fn: fm_diffusion_fn,
         diffusion_user: *mut c_void,
+        diffusion_power: f64,
+        path: *const fm_path,
+    }
+    pub struct fm_path_change {
+        struct_size: u64,
+        time: f64,
+        d_time: f64,
+        scale: f64,
+        d_scale: f64,
     }
     pub struct fm_potential_call {
         struct_size: u64,
