@@ -34,6 +34,8 @@ static fm_trainer_options trainer_options(fit *f) {
   options.time_sampling = o->time_sampling;
   options.time_a = o->time[0];
   options.time_b = o->time[1];
+  options.prediction = o->prediction;
+  options.baseline = o->baseline;
   options.progress = on_step;
   options.progress_user = f;
   options.coupling = o->coupling;

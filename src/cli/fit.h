@@ -22,6 +22,8 @@ typedef struct fit_options {
   double time[2];            /* its parameters; 0: the defaults */
   uint32_t coupling;         /* FM_COUPLING_... */
   double coupling_params[2]; /* relative regularisation and relaxation; 0: the defaults */
+  uint32_t prediction;       /* FM_VELOCITY, ... */
+  bool baseline;
   double condition_weight;   /* of classes and condition vectors; 0: the defaults, negative: none */
   const char *checkpoint;    /* NULL: none */
   double checkpoint_seconds; /* between checkpoints */

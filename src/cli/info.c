@@ -58,6 +58,10 @@ static void print_network(const fm_model *model) {
   fputs(fm_path_name(fm_model_path(model)), stdout);
   for (size_t i = 0; i < n_params && i < COUNT(params); i++) printf(":%.10g", params[i]);
   putchar('\n');
+  static const char *const predictions[] = {"velocity", "x1", "noise", "score"}; /* as train has them */
+  print_label("predicts");
+  printf("%s%s\n", predictions[fm_model_prediction(model)],
+         fm_model_baseline(model) ? ", beyond the Gaussian's" : "");
   print_label("trained");
   if (fm_model_train_steps(model))
     printf("%llu steps", (unsigned long long)fm_model_train_steps(model));

@@ -22,7 +22,7 @@ typedef struct sample_options {
   fm_sampler_options sampler;
   guidance_words steered;
   fm_guidance_options guidance;
-  double diffusion; /* 0: none */
+  const char *diffusion, *path; /* NULL: none, the model's */
   bool quiet;
 } sample_options;
 
@@ -47,10 +47,14 @@ static const option options[] = {
     GUIDANCE_OPTIONS(AT(steered)),
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
     SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
-    {OPTION_REAL, 0, "diffusion", "X", AT(diffusion), 1e-6, 1e3,
-     "noise on the way, X sqrt(sigma) dW, which changes rows but not their distribution; with euler or "
-     "heun2, "
-     "and not for models trained with --coupling (0: none; else heun2 with 100 steps)"},
+    {OPTION_TEXT, 0, "path", "NAME[:X[:Y]]", AT(path), 0, 0,
+     "go along another path than the model was trained on, as train --path has them, with no noise around "
+     "it: "
+     "the same rows by other steps"},
+    {OPTION_TEXT, 0, "diffusion", "X|NAME[:X]", AT(diffusion), 0, 0,
+     "noise on the way, which changes rows but not their distribution, in 100 steps: X sqrt(sigma) dW with "
+     "euler or heun2 (heun2); or, with ddim, noise renewed as DDPM does (ddpm, or a share ddpm:0.5 of it), a "
+     "share of each step's (refresh:0.2), or at a rate (rate:1). Not for models trained with --coupling"},
     {OPTION_COUNT, 0, "threads", "N", AT(threads), 1, 256,
      "processors to use (all, up to 16); the rows do not depend on it"},
     {OPTION_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "print errors only"},
@@ -69,6 +73,7 @@ const command sample_command = {
                 "  flowmatch sample digits.safetensors -n 100 --label each -o digits.png\n"
                 "  flowmatch sample digits.safetensors -n 500 --label 7 --steps 20 -o sevens.npy\n"
                 "  flowmatch sample digits.safetensors -n 500 --solver rk4 --steps 5 -o sevens.npy\n"
+                "  flowmatch sample digits.safetensors -n 500 --path cosine --solver ddim -o more.npy\n"
                 "  flowmatch sample outcomes.safetensors -n 1000 --cond 0.5,12 --seed 42 -o out.npy\n"
                 "  flowmatch sample digits.safetensors -n 500 --label 7 --guidance 2 -o clear_sevens.npy\n"
                 "  flowmatch sample rows.safetensors -n 100 --known half_empty.csv -o completed.csv\n"
@@ -83,23 +88,47 @@ const command sample_command = {
 
 /* ---- options --------------------------------------------------------------------------------------- */
 
+/* "0.5", "ddpm", "refresh:0.2". Whether a level makes sense is the library's to say. */
+static bool read_diffusion(const char *text, fm_sampler_options *how) {
+  static const struct {
+    const char *name;
+    uint64_t kind;
+  } known[] = {{"ddpm", FM_DIFFUSION_DDPM}, {"refresh", FM_DIFFUSION_REFRESH}, {"rate", FM_DIFFUSION_RATE}};
+  const size_t length = strcspn(text, ":");
+  how->diffusion = FM_DIFFUSION_SIGMA;
+  for (size_t i = 0; i < COUNT(known); i++)
+    if (strlen(known[i].name) == length && strncmp(known[i].name, text, length) == 0)
+      how->diffusion = known[i].kind;
+  if (how->diffusion != FM_DIFFUSION_SIGMA && text[length] == '\0') return true;
+  const char *number = how->diffusion == FM_DIFFUSION_SIGMA ? text : text + length + 1;
+  return cli_parse_number(number, &how->diffusion_level) && how->diffusion_level > 0;
+}
+
+static int check_diffusion(sample_options *o) {
+  const command *c = &sample_command;
+  const bool automatic = !o->how.method || strcmp(o->how.method, "auto") == 0;
+  if (!read_diffusion(o->diffusion, &o->sampler))
+    return args_wrong(c, "--diffusion: '%s' is not a number above 0, nor one of ddpm, refresh:X, rate:X",
+                      o->diffusion);
+  const bool renews = o->sampler.diffusion != FM_DIFFUSION_SIGMA;
+  if (o->how.rtol > 0 || o->how.atol > 0) return args_wrong(c, "--diffusion goes with fixed steps: --steps");
+  if (automatic) o->how.method = renews ? "ddim" : "heun2";
+  if (renews && strcmp(o->how.method, "ddim") != 0)
+    return args_wrong(c, "--diffusion %s goes with --solver ddim, not %s", o->diffusion, o->how.method);
+  if (!renews && strcmp(o->how.method, "euler") != 0 && strcmp(o->how.method, "heun2") != 0)
+    return args_wrong(c, "--diffusion goes with --solver euler or heun2, not %s", o->how.method);
+  if (o->how.steps == 0) o->how.steps = 100;
+  return -1;
+}
+
 static int check_options(sample_options *o) {
   const command *c = &sample_command;
   if (!o->output) return args_wrong(c, "where should the rows go? -o OUT is missing");
   if (o->rows == 0) return args_wrong(c, "how many rows? -n N is missing");
   fm_sampler_options_init(&o->sampler);
-  if (o->diffusion > 0) {
-    bool automatic = !o->how.method || strcmp(o->how.method, "auto") == 0;
-    if (o->how.rtol > 0 || o->how.atol > 0)
-      return args_wrong(c, "--diffusion goes with fixed steps: --steps");
-    if (automatic) o->how.method = "heun2";
-    if (strcmp(o->how.method, "euler") != 0 && strcmp(o->how.method, "heun2") != 0)
-      return args_wrong(c, "--diffusion goes with --solver euler or heun2, not %s", o->how.method);
-    if (o->how.steps == 0) o->how.steps = 100;
-    o->sampler.diffusion = FM_DIFFUSION_SIGMA;
-    o->sampler.diffusion_level = o->diffusion;
-  }
-  int code = solver_options_from(c, &o->how, &o->solver);
+  int code = o->diffusion && strcmp(o->diffusion, "0") != 0 ? check_diffusion(o) : -1;
+  if (code >= 0) return code;
+  code = solver_options_from(c, &o->how, &o->solver);
   if (code < 0) code = guidance_options_from(c, &o->steered, &o->guidance);
   if (code >= 0) return code;
   o->format = rows_format(o->format, o->output);
@@ -215,7 +244,14 @@ static int run(int argc, char **argv) {
   if (!(o.format == FORMAT_IS_PNG ? canvas_check : output_check)(o.output)) return EXIT_FAILURE;
   fm_ctx *ctx = cli_context(o.threads);
   if (!ctx) return EXIT_FAILURE;
-  code = sample(ctx, &o);
+  fm_path *path = NULL;
+  if (o.path && fm_path_create_named(ctx, o.path, &path) != FM_OK) {
+    code = args_wrong(&sample_command, "--path: %s", fm_ctx_message(ctx));
+  } else {
+    o.sampler.path = path;
+    code = sample(ctx, &o);
+  }
+  fm_path_destroy(path);
   fm_ctx_destroy(ctx);
   return code;
 }

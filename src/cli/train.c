@@ -26,6 +26,8 @@ typedef struct train_options {
   const char *val, *val_labels, *val_cond;
   uint32_t missing;
   const char *net, *path, *prior, *time, *coupling;
+  uint32_t predict; /* a word of the table below, in the order of FM_VELOCITY, FM_X1 ... */
+  bool baseline;
   double condition_weight; /* AUTOMATIC_SHARE: the library's */
   uint32_t normalise;      /* index of the words in the table below */
   double label_dropout, ema, held_out;
@@ -67,6 +69,11 @@ static const option options[] = {
     {OPTION_TEXT, 0, "prior", "KIND|FILE", AT(prior), 0, 0,
      "where samples start: gaussian (the default), uniform on the box that the rows span, or the rows of "
      "another .npy or .csv"},
+    {OPTION_CHOICE, 0, "predict", "velocity|x1|noise|score", AT(predict), 0, 0,
+     "what the network says of a row between noise and data: where it goes (velocity), the data or the noise "
+     "it is made of, or the score, of which the last is for gaussian noise without --coupling"},
+    {OPTION_FLAG, 0, "baseline", NULL, AT(baseline), 0, 0,
+     "the network learns what the velocity has beyond that of a Gaussian, which is known"},
     {OPTION_CHOICE, 0, "normalise", "columns|whole|none", AT(normalise), 0, 0,
      "bring each column, or all together, to mean 0 and deviation 1 (columns; whole for 8-bit pictures)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Training"},
@@ -294,6 +301,8 @@ static int check_options(const train_options *o, fm_net_options *net) {
   if (schedule_of(o) == FM_SCHEDULE_PLATEAU && (o->held_out == 0 || o->keep_last))
     return args_wrong(c, "--schedule plateau watches rows held out: leave %s out",
                       o->keep_last ? "--keep-last" : "--held-out 0");
+  if (o->baseline && o->predict != FM_VELOCITY)
+    return args_wrong(c, "--baseline is a velocity: it goes with --predict velocity");
   net->dropout = o->dropout;
   code = check_validation(o);
   if (code >= 0) return code;
@@ -327,6 +336,8 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
       .net = *net,
       .path = path,
       .prior = o->prior,
+      .prediction = o->predict,
+      .baseline = o->baseline,
       .normalise = normalisation(o, rows),
       .steps = o->steps,
       .batch = o->batch,

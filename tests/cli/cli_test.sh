@@ -91,6 +91,25 @@ for path in cosine:0.1 poly:3 vp vp:0.2:15 linear-vp target-ot:0.1 icfm:0.1 brid
   expect 0 "path        ${path%%:*}" info path.model
   expect 0 "," sample path.model -n 3 -o - -q
 done
+for predict in x1 noise score velocity; do
+  train ring.csv -o predict.model --predict $predict
+  expect 0 "predicts    $predict" info predict.model
+  expect 0 "," sample predict.model -n 3 -o - -q --solver ddim --steps 5
+  expect 0 "," sample predict.model -n 3 -o - -q --path cosine
+done
+train ring.csv -o predict.model --baseline
+expect 0 "velocity, beyond the Gaussian's" info predict.model
+for diffusion in ddpm ddpm:0.5 refresh:0.2 rate:2; do
+  expect 0 "," sample predict.model -n 3 -o - -q --path vp --diffusion $diffusion --steps 9
+done
+expect 2 "velocity" train ring.csv -o predict.model --baseline --predict noise
+expect 1 "gamma = 0" train ring.csv -o predict.model --predict x1 --path bridge
+expect 1 "independent pairs" train ring.csv -o predict.model --predict score --coupling ot
+expect 1 "sampler_options.path: expected a path with gamma = 0" sample predict.model -n 3 -o - --path icfm
+expect 2 "--path: path: expected one of" sample predict.model -n 3 -o - --path nowhere
+expect 2 "--solver ddim, not euler" sample predict.model -n 3 -o - --diffusion ddpm --solver euler
+expect 2 "not a number above 0" sample predict.model -n 3 -o - --diffusion ddim
+expect 1 "a share of at most 1" sample predict.model -n 3 -o - --diffusion ddpm:2
 train ring.csv -o time.model --time logit-normal:0.5
 train ring.csv -o time.model --time u-shape
 expect 1 "time_a: expected -1 to 1.75 for mode" train ring.csv -o time.model --time mode:3

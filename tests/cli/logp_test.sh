@@ -80,8 +80,11 @@ expect 0 "" sample class.model -n 1000 --label 1 -o flow.csv -q
 expect 0 "" sample class.model -n 1000 --label 1 --diffusion 1 -o noisy.csv -q
 expect 0 "" sample class.model -n 1000 --label 1 --diffusion 1 --threads 1 -o again.csv -q
 same noisy.csv again.csv
+expect 0 "" sample class.model -n 1000 --label 1 --diffusion ddpm -o ddpm.csv -q
+expect 0 "" sample class.model -n 1000 --label 1 --path cosine -o cosine.csv -q
 differ noisy.csv flow.csv
-for file in flow.csv noisy.csv; do
+differ ddpm.csv flow.csv
+for file in flow.csv noisy.csv ddpm.csv cosine.csv; do
   check "$file has the class's mean and deviation" awk -F, '$1 == $1 + 0 { n++; sum += $1; squares += $1 ^ 2 }
     END { mean = sum / n; s = sqrt(squares / n - mean ^ 2)
       exit !(n == 1000 && (mean - 3) ^ 2 < .01 && s > .35 && s < .65) }' $file

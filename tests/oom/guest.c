@@ -150,6 +150,7 @@ static fm_status ask_everything(fm_ctx *ctx) {
   ASK(fm_data_n(data) == N_ROWS && fm_data_dim(data) == 2 && fm_data_cond_dim(data) == 2);
   ASK(fm_data_n_class_columns(data) == 1 && fm_data_mask_column(data, 0) == 0);
   ASK(fm_model_net(model) == net && fm_model_path(model) != NULL && fm_model_train_steps(model) == 0);
+  ASK(fm_model_prediction(model) == FM_VELOCITY && fm_model_baseline(model) == 0);
   ASK(fm_prior_kind(fm_model_prior(model)) == FM_PRIOR_GAUSSIAN && fm_model_note(model, "units") == NULL);
   ASK(fm_normaliser_dim(fm_model_normaliser(model)) == 2);
   ASK(fm_trainer_steps(trainer) == 0 && fm_trainer_skipped(trainer) == 0 &&

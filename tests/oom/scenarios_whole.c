@@ -319,6 +319,8 @@ fm_status scenario_densities(fm_ctx *ctx) {
   fm_model *model = NULL;
   fm_model *plain = NULL;
   fm_sampler *exact = NULL, *estimated = NULL, *stochastic = NULL, *adams = NULL, *exponential = NULL;
+  fm_sampler *renewing = NULL;
+  fm_path *other = NULL;
   double out[2 * N_ROWS], found[N_ROWS], errors[N_ROWS];
   fm_row_stats each[N_ROWS];
   fm_sampler_options o;
@@ -350,12 +352,20 @@ fm_status scenario_densities(fm_ctx *ctx) {
   fixed.method = FM_SOLVER_EXPONENTIAL_2M;
   MAKE(exponential, fm_sampler_create(ctx, plain, &fixed, NULL, &exponential));
   FRUGAL(fm_sampler_draw_f64(ctx, exponential, 1, 0, labels, conds, N_ROWS, out));
+  MAKE(other, fm_path_create(ctx, FM_PATH_COSINE, &other));
+  fixed.method = FM_SOLVER_DDIM;
+  o.diffusion = FM_DIFFUSION_DDPM;
+  o.path = other;
+  MAKE(renewing, fm_sampler_create(ctx, plain, &fixed, &o, &renewing));
+  FRUGAL(fm_sampler_draw_f64(ctx, renewing, 1, 0, labels, conds, N_ROWS, out));
 end:
   fm_model_destroy(model);
   fm_model_destroy(plain);
   fm_sampler_destroy(stochastic);
   fm_sampler_destroy(adams);
   fm_sampler_destroy(exponential);
+  fm_path_destroy(other);
+  fm_sampler_destroy(renewing);
   fm_sampler_destroy(exact);
   fm_sampler_destroy(estimated);
   destroy_parts(&p);
