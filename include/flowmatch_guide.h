@@ -13,7 +13,7 @@
  *   gradient          u <- u + min(sigma D / alpha, cap) J^T g with the gradient g of a log-potential at the
  *                     predicted data end x1(t, x) = (sigma u - sigma' x) / D, and J = d x1 / dx by a
  *                     vector-Jacobian product (Chung et al., "Diffusion Posterior Sampling", ICLR 2023): draws
- *                     of data times potential. Exact for a linear log-potential on Gaussian data;
+ *                     of data times potential. Exact for a linear log-potential on Gaussian data, without cap;
  *   known values      columns that are given: see FM_INPAINT_...
  *
  * x_t = alpha x1 + sigma x0 is the model's path, D = alpha' sigma - alpha sigma'. What needs x1 is left out
