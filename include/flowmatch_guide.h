@@ -13,7 +13,8 @@
  *   gradient          u <- u + min(sigma D / alpha, cap) J^T g with the gradient g of a log-potential at the
  *                     predicted data end x1(t, x) = (sigma u - sigma' x) / D, and J = d x1 / dx by a
  *                     vector-Jacobian product (Chung et al., "Diffusion Posterior Sampling", ICLR 2023):
- *                     draws of data times potential. Exact for a linear log-potential on Gaussian data;
+ *                     draws of data times potential. Exact for a linear log-potential on Gaussian data
+ *                     without a cap;
  *   known values      columns that are given: see FM_INPAINT_...
  *
  * x_t = alpha x1 + sigma x0 is the model's path, D = alpha' sigma - alpha sigma'. What needs x1 is left out
@@ -37,9 +38,9 @@ extern "C" {
                                  sigma x0, with x0 the row's own, and end at y exactly. The others see them
                                  on their way and nothing more: no gradient, but draws only lean towards
                                  what fits y ("replacement", Song et al., ICLR 2021) */
-#define FM_INPAINT_GUIDE 2u   /* u <- u + min(D / (alpha sigma) (alpha^2 + sigma^2), cap) J^T diag(m) (y -
-                                 x1): pseudo-inverse guidance, for data of variance 1 in normalised columns
-                                 (Song et al., "PiGDM", ICLR 2023; Pokle et al., arXiv 2310.04432), with soft
+#define FM_INPAINT_GUIDE 2u   /* u <- u + min(D (alpha^2 + sigma^2) / (alpha sigma), cap) J^T (m (y - x1)),
+                                 pseudo-inverse guidance for data of variance 1 in normalised columns (Song
+                                 et al., "PiGDM", ICLR 2023; Pokle et al., arXiv 2310.04432), with soft
                                  masks as of action chunks (Black et al., "Real-Time Execution of Action
                                  Chunking Flow Policies", NeurIPS 2025, eq. 2-4). Rows end near y */
 #define FM_INPAINT_BOTH 3u    /* GUIDE, and columns of mask 1 as in REPLACE: exact values, and the others
@@ -62,13 +63,13 @@ typedef int32_t (*fm_potential_fn)(void *user, const fm_potential_call *call);
 /* What steers a sampler. The defaults change nothing. */
 typedef struct fm_guidance_options {
   uint64_t struct_size;
-  double weight;           /* w, of all rows that bring none of their own; 0: 1, plain */
-  double first, last;      /* w is 1 at times before `first` and after `last`, 0 to 1 each; last 0: 1 */
-  double potential_scale;  /* the potential's power: its gradient times this; 0: 1 */
-  double cap;              /* of the two factors with D above, which are infinite at the ends; 0: 5, as Black
-                              et al.; negative: none, and times are kept 1e-3 from the ends */
-  uint64_t inpainting;     /* FM_INPAINT_...; 0: FM_INPAINT_REPLACE */
-  const fm_model *weaker;  /* autoguidance, by its averaged weights. NULL: the null condition */
+  double weight;          /* w, of all rows that bring none of their own; 0: 1, plain */
+  double first, last;     /* w is 1 at times before `first` and after `last`, 0 to 1 each; last 0: 1 */
+  double potential_scale; /* the potential's power: its gradient times this; 0: 1 */
+  double cap;             /* of the two factors with D above, which are infinite at the ends; 0: 5, as Black
+                             et al.; negative: none, and times are kept 1e-3 from the ends */
+  uint64_t inpainting;    /* FM_INPAINT_...; 0: FM_INPAINT_REPLACE */
+  const fm_model *weaker; /* autoguidance, by its averaged weights. NULL: the null condition */
   fm_potential_fn potential; /* NULL: none */
   void *potential_user;      /* given to it */
   FM_TAIL_32
@@ -77,10 +78,11 @@ typedef struct fm_guidance_options {
 /* fm_sampler_create with guidance; solver, options, guidance NULL: the defaults. fm_sampler_draw and
    transports are guided too, by `weight`, the potential and no known values; stochastic draws take the score
    of the guided velocity. The weaker model may have another net of the same columns, classes and condition,
-   and needs the same path, kind of prior and normalisers: FM_E_MISMATCH names what differs. A weight other
-   than 1 needs a model with a condition, or `weaker`: FM_E_INVALID. FM_E_UNSUPPORTED: options.divergence,
-   since guided draws have no log-density; on paths with gamma != 0 a potential, and inpainting.
-   `potential_user` must stay valid while the sampler lives. fm_sampler_velocity is the model's own. */
+   and another prediction, and needs the same path, kind of prior and normalisers: FM_E_MISMATCH names what
+   differs. A weight other than 1 needs a model with a condition, or `weaker`: FM_E_INVALID. FM_E_UNSUPPORTED:
+   options.divergence, since guided draws have no log-density; on paths with gamma != 0 a potential, and
+   inpainting. `potential_user` must stay valid while the sampler lives. fm_sampler_velocity is the model's
+   own. */
 FM_API fm_status fm_sampler_create_guided(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
                                           const fm_sampler_options *options,
                                           const fm_guidance_options *guidance, fm_sampler **out);

@@ -36,13 +36,6 @@ typedef struct fmi_guide_slot {
   real *d_x;          /* [n][dim] of one way back */
 } fmi_guide_slot;
 
-/* r of a row: min(sigma D / alpha, cap), and the same over r_t^2 for known values. */
-typedef struct fmi_guide_factors {
-  double sigma, d_sigma, determinant;
-  double potential, known;
-  bool usable; /* the velocity says where x1 is */
-} fmi_guide_factors;
-fmi_guide_factors fmi_guide_factors_of(const fm_path_coefficients *c, double cap);
 /* fm_prefix_mask. */
 void fmi_prefix_mask(size_t length, size_t channels, size_t frozen, size_t overlap, float *out);
 

@@ -21,17 +21,24 @@
 /* How far from the ends times are kept where no cap bounds the factors. */
 #define MARGIN 1e-3
 
+/* What a row's time says. */
+typedef struct factors {
+  double sigma, d_sigma, determinant;
+  double potential, known; /* of the two terms of g */
+  bool usable;             /* the velocity tells x1 */
+} factors;
+
 static double capped(double factor, double cap) { return cap < 0 || factor <= cap ? factor : cap; }
 
-fmi_guide_factors fmi_guide_factors_of(const fm_path_coefficients *c, double cap) {
+static factors factors_of(const fm_path_coefficients *c, double cap) {
   const double determinant = fmi_path_determinant(c), strength = c->sigma * determinant / c->alpha;
   const double snr = c->alpha / c->sigma; /* 1 / r^2 = 1 + snr^2 */
-  return (fmi_guide_factors){.sigma = c->sigma,
-                             .d_sigma = c->d_sigma,
-                             .determinant = determinant,
-                             .potential = capped(strength, cap),
-                             .known = capped(determinant * (c->sigma / c->alpha + snr), cap),
-                             .usable = fabs(determinant) >= LEAST_DETERMINANT};
+  return (factors){.sigma = c->sigma,
+                   .d_sigma = c->d_sigma,
+                   .determinant = determinant,
+                   .potential = capped(strength, cap),
+                   .known = capped(determinant * (c->sigma / c->alpha + snr), cap),
+                   .usable = fabs(determinant) >= LEAST_DETERMINANT};
 }
 
 /* The rows of one evaluation, and the two networks at them. */
@@ -119,7 +126,7 @@ static fm_status find_velocity(const evaluation *e, double *v, fmi_error *err) {
 /* ---- the gradient ------------------------------------------------------------------------------------------ */
 
 /* x1 of every row. One that can't be told makes its row fail: the caller's function sees no NaN. */
-static void predict(const evaluation *e, const fmi_guide_factors *f, double *v) {
+static void predict(const evaluation *e, const factors *f, double *v) {
   const fmi_guide_slot *g = &e->w->slot->guide;
   const size_t dim = e->dim;
   for (size_t i = 0; i < e->n; i++) {
@@ -136,7 +143,7 @@ static void predict(const evaluation *e, const fmi_guide_factors *f, double *v) 
   }
 }
 
-static fm_status ask_potential(const evaluation *e, const fmi_guide_factors *f, fmi_error *err) {
+static fm_status ask_potential(const evaluation *e, const factors *f, fmi_error *err) {
   const fm_sampler *s = e->w->job->sampler;
   const fm_guidance_options *o = &s->guide.options;
   const fmi_guide_slot *g = &e->w->slot->guide;
@@ -160,7 +167,7 @@ static fm_status ask_potential(const evaluation *e, const fmi_guide_factors *f, 
 }
 
 /* Adds what pulls at known values. */
-static void pull(const evaluation *e, const fmi_guide_factors *f) {
+static void pull(const evaluation *e, const factors *f) {
   const fmi_tile *w = e->w;
   const fmi_guide_slot *g = &w->slot->guide;
   const size_t dim = e->dim;
@@ -176,8 +183,8 @@ static void pull(const evaluation *e, const fmi_guide_factors *f) {
 
 /* Adds sigma / D share Jv^T g of one network to v, where a row's share is w or 1 - w, and Jv = p + q c JNET for
    v = p x + q NET(c x). */
-static fm_status go_back(const evaluation *e, fmi_pass p, bool is_second, const fmi_guide_factors *f,
-                         double *v, fmi_error *err) {
+static fm_status go_back(const evaluation *e, fmi_pass p, bool is_second, const factors *f, double *v,
+                         fmi_error *err) {
   const fmi_guide_slot *g = &e->w->slot->guide;
   real *d_out = fmi_run_d_output(p.plan, 0, p.work, NULL);
   for (size_t i = 0; i < e->n; i++) {
@@ -202,11 +209,11 @@ static fm_status add_gradient(const evaluation *e, double *v, fmi_error *err) {
   const fm_sampler *s = e->w->job->sampler;
   const fmi_guide_slot *g = &e->w->slot->guide;
   const size_t dim = e->dim;
-  fmi_guide_factors f[FMI_TILE];
+  factors f[FMI_TILE];
   for (size_t i = 0; i < e->n; i++) {
     fm_path_coefficients c;
     FMI_TRY(fmi_path_at(fmi_sampler_path(s), e->clipped[i], &c, err));
-    f[i] = fmi_guide_factors_of(&c, s->guide.options.cap);
+    f[i] = factors_of(&c, s->guide.options.cap);
   }
   predict(e, f, v);
   memset(g->gradient, 0, e->n * e->dim * sizeof *g->gradient);

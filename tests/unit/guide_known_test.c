@@ -51,7 +51,7 @@ static void known_slope(const void *user, double time, const double *given, doub
 }
 static void solve_known(const known_flow *f, double *x) {
   memcpy(x, f->x0, sizeof f->x0);
-  reference(known_slope, f, 0, 1, 4000, x);
+  reference(known_slope, f, 0, 1, 800, x);
   for (int j = 0; j < D; j++)
     if (f->kind != FM_INPAINT_GUIDE && f->mask[j] == 1) x[j] = f->y[j];
 }
@@ -169,7 +169,7 @@ START_TEST(known_values_are_kept) {
   const gaussian data = {{.4, -.6}, {1.2, .5, .8}};
   const double shift[D] = {3, -1}, scale[D] = {2, .25};
   static const char *const names[] = {"condot", "target-ot:0.2", "vp"}; /* the second ends in blurred data */
-  fm_ctx *ctx = new_ctx(2);
+  fm_ctx *ctx = new_ctx(1);
   for (int p = 0; p < 3; p++)
     for (uint64_t diffusion = 0; diffusion <= FM_DIFFUSION_OVERSHOOT; diffusion++) {
       const uint32_t method = diffusion ? FM_SOLVER_EULER : methods[_i];
