@@ -4,11 +4,10 @@
 
 #include "io/safetensors.h"
 
-static const char *const path_names[] = {"condot", "cosine", "poly", "vp", "linear-vp", "target-ot:0.1"};
-
 /* ---- one model, read in five ways --------------------------------------------------------------------- */
 
 #ifndef FMI_DOUBLE
+static const char *const path_names[] = {"condot", "cosine", "poly", "vp", "linear-vp", "target-ot:0.1"};
 enum { N_ROWS = 90, N_PARAMS = 3 };
 static const struct {
   uint32_t kind, baseline;
@@ -356,7 +355,7 @@ START_TEST(hostile_words_are_refused) {
   OK(fm_model_with_prediction(ctx, velocity, FM_X1, 0, &model));
   OK(fm_model_save(ctx, model, file));
   FILE *f = fopen(file, "rb");
-  static unsigned char bytes[1 << 16], changed[1 << 16];
+  static unsigned char bytes[1 << 18], changed[1 << 18];
   const size_t n = fread(bytes, 1, sizeof bytes, f);
   fclose(f), remove(file);
   for (size_t i = 0; i < FMI_COUNT(words); i++) {
