@@ -567,9 +567,9 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
                                          fm_row_stats *rows);
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
-/* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
-   to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
-   written. */
+/* The velocity that rows are drawn by, in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim],
+   normalised too, to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of
+   out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 
