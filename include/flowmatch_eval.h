@@ -44,7 +44,7 @@ extern "C" {
 #define FM_METRIC_PRECISION 6u /* the share of x in a ball of y (Kynkaanniemi et al. 2019, eq. 2) */
 #define FM_METRIC_RECALL 7u    /* the share of y in a ball of x (there) */
 #define FM_METRIC_DENSITY 8u   /* 1 / k of the balls of y that hold a row of x, mean: 1 for equal
-                                  distributions, can be more (Naeem et al. 2020, eq. 4) */
+                                  distributions, can be more (Naeem et al. 2020) */
 #define FM_METRIC_COVERAGE 9u  /* the share of balls of y that hold a row of x (there) */
 #define FM_METRIC_C2ST 10u /* classifier two-sample test: the share of held-out rows that a network tells
                               apart, 0.5 for equal distributions, 1 for disjoint ones. It is trained with

@@ -1,7 +1,7 @@
 /* neighbours.c - supports by nearest neighbours: precision and recall (Kynkaanniemi et al., "Improved
    precision and recall metric for assessing generative models", NeurIPS 2019, eq. 1-2), density and
-   coverage (Naeem et al., "Reliable fidelity and diversity metrics for generative models", ICML 2020, eq.
-   4). Radii and distances are compared as squares, both from the same sums. */
+   coverage (Naeem et al., "Reliable fidelity and diversity metrics for generative models", ICML 2020).
+   Radii and distances are compared as squares, both from the same sums. */
 #include "eval/eval.h"
 
 #include <math.h>

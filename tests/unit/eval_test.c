@@ -287,7 +287,7 @@ static double classify(fm_ctx *ctx, const double *x, size_t n, const double *y, 
   fm_eval_options_init(&o);
   fm_eval_result_init(&r);
   o.floor_draws = -1;
-  o.classifier_steps = quick() ? 30 : 400;
+  o.classifier_steps = quick() ? 20 : 400;
   o.classifier_width = 32;
   OK(fm_eval_compare(ctx, FM_METRIC_C2ST, x, n, y, m, dim, NULL, 0, &o, &r));
   return r.value;
@@ -420,7 +420,7 @@ START_TEST(threads_do_not_matter) {
 END_TEST
 
 START_TEST(a_comparison_can_be_stopped) {
-  enum { N = 150 };
+  enum { N = 20 };
   fm_ctx *ctx = new_ctx(1);
   double *x = normal_rows(N, 3, .2, 1, 1), *y = normal_rows(N, 3, 0, 1, 2);
   for (size_t k = 0; k < FMI_COUNT(metrics); k++) {
@@ -465,7 +465,7 @@ START_TEST(rows_that_are_too_few) {
   fm_eval_result r;
   fm_eval_options_init(&o);
   fm_eval_result_init(&r);
-  o.n_neighbours = 9;
+  o.n_neighbours = 9, o.classifier_steps = 5;
   for (size_t k = 2; k < FMI_COUNT(metrics); k++) {
     const uint32_t kind = metrics[k];
     const size_t least = kind == FM_METRIC_SLICED_W2                          ? 1
