@@ -104,7 +104,7 @@ START_TEST(time_features_have_the_reference_numbers) {
 }
 END_TEST
 
-/* Of two times, those of t and of r - t, which turn by 10 rad. */
+/* Of two times, those of t and of r - t, which turn by 2 rad. */
 START_TEST(a_second_time_is_seen_from_the_first) {
   fm_net *net = net_of(8, NULL, 0, 0,
                        (fm_net_options){.kind = FM_NET_MLP, .depth = 1, .time_features = 4, .n_times = 2});
@@ -116,7 +116,7 @@ START_TEST(a_second_time_is_seen_from_the_first) {
     for (size_t k = 0; k < 2; k++) {
       const double time = k == 0 ? t[2 * r] : t[2 * r + 1] - t[2 * r];
       const real *seen = out + 8 * r + 4 * k;
-      const double fast = 10 * time, slow = time; /* 10 100^(-1/2) = 1 */
+      const double fast = 2 * time, slow = 2 * sqrt(.1) * time;
       CLOSE((double)seen[0], cos(fast), IS_DOUBLE ? 1e-13 : 3e-7);
       CLOSE((double)seen[1], cos(slow), IS_DOUBLE ? 1e-13 : 3e-7);
       CLOSE((double)seen[2], sin(fast), IS_DOUBLE ? 1e-13 : 3e-7);
