@@ -313,8 +313,7 @@ typedef struct fm_net_options {
   int32_t time_features;   /* even count of cos and sin features; 0: 64; negative: t itself as one input */
   uint32_t class_features; /* length of a class column's embedding; 0: 32 */
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
-  uint64_t n_times;        /* 1: u(t, x); 2: also of r >= t, the mean velocity on [t, r] (FM_OBJECTIVE_MEAN_FLOW).
-                              0: 1 */
+  uint64_t n_times;        /* 1: u(t, x); 2: also of r >= t, a mean velocity (FM_OBJECTIVE_MEAN_FLOW); 0: 1 */
 } fm_net_options;
 
 /* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
@@ -501,7 +500,7 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
-  uint64_t objective;       /* FM_OBJECTIVE_... (flowmatch_parts.h); 0: flow matching. The rest is mean flow's: */
+  uint64_t objective;       /* FM_OBJECTIVE_... (flowmatch_parts.h); 0: flow matching. Mean flow's are: */
   double mean_share;        /* of rows with r > t; 0: 0.25; negative: none */
   double mean_weight_power; /* p of a row's weight (e + c)^-p, e its mean square error; at most 8; 0: none */
   double mean_weight_offset; /* c; 0: 1e-3 */
@@ -604,8 +603,8 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
    Hairer's DOPRI5. */
 typedef struct fm_solver_options {
   uint64_t struct_size;
-  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker. Draws
-                         of models of a mean velocity: FM_SOLVER_MEAN */
+  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker. For
+                         draws of a model of mean velocities: FM_SOLVER_MEAN */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored where steps are chosen */
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */

@@ -154,8 +154,8 @@ FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *pa
 FM_API fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
                             const double *t, const int32_t *labels, const float *cond, const float *d_out,
                             size_t n, float *d_x, float *d_params);
-/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n][n_times] or NULL; out, d_out [n][dim], out
-   may be NULL. FM_E_UNSUPPORTED for custom networks. */
+/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n][n_times] or NULL; out, d_out
+   [n][dim], out may be NULL. FM_E_UNSUPPORTED for custom networks. */
 FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
                             const double *t, const int32_t *labels, const float *cond, const float *dx,
                             const double *dt, size_t n, float *out, float *d_out);
@@ -285,13 +285,14 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 
 /* What training is for. */
 #define FM_OBJECTIVE_FLOW 0u      /* the velocity u(t, x): conditional flow matching */
-#define FM_OBJECTIVE_MEAN_FLOW 1u /* the mean velocity u(x, t, r) on [t, r], for draws in one or two steps (MeanFlow,
-                                     Geng et al., arXiv 2505.13447): needs net_options.n_times = 2 (fm_fit sets
-                                     it), else FM_E_MISMATCH, and gamma = 0, else FM_E_UNSUPPORTED. The target is
-                                     v + (r - t) d/dt u, without a gradient through it. t and r are the lesser and
-                                     the greater of two draws of time_sampling, the loss is told without the weight
-                                     of power p. The paper has logit-normal times, a = 0.4, and p = 1, which
-                                     suits many columns: in few it moves u off the mean (docs/numerics.md) */
+#define FM_OBJECTIVE_MEAN_FLOW 1u /* the mean velocity u(x, t, r) on [t, r], for draws in one or two steps
+                                     (MeanFlow, Geng et al., arXiv 2505.13447): needs net_options.n_times = 2
+                                     (fm_fit sets it), else FM_E_MISMATCH, and a path with gamma = 0, else
+                                     FM_E_UNSUPPORTED. The target is v + (r - t) d/dt u, without a gradient
+                                     through it; t <= r are two draws of time_sampling, in 1 - mean_share of
+                                     the rows one. The loss is told without the weight of power p;
+                                     evaluations are of the velocity, r = t. The paper has logit-normal times,
+                                     a = 0.4, and p = 1, for many columns: in few that moves u off the mean */
 
 /* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
 #define FM_TIME_UNIFORM 1u      /* the default */
@@ -550,8 +551,8 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
-   to out [n][dim]; t is brought into the path's interval, and r is t. On FM_E_NONFINITE earlier rows of out are
-   written. */
+   to out [n][dim]; t is brought into the path's interval, and r is t. On FM_E_NONFINITE earlier rows of out
+   are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 

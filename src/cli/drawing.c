@@ -23,6 +23,16 @@ bool masked_columns(const fm_model *model, const char *name, size_t **columns, s
   return true;
 }
 
+/* With the method that suits the model, where it was left open. */
+static fm_solver_options solver_for(const fm_model *model, const fm_solver_options *given) {
+  fm_solver_options o = *given;
+  if (o.method != 0) return o;
+  o.method = fm_net_n_times(fm_model_net(model)) == 2 ? FM_SOLVER_MEAN
+             : o.fixed_steps                          ? FM_SOLVER_EULER
+                                                      : FM_SOLVER_DOPRI5;
+  return o;
+}
+
 bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
                    const fm_sampler_options *how) {
   memset(d, 0, sizeof *d);
@@ -35,7 +45,8 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
   if (!cli_check(ctx, status, model_file, hint)) return false;
   bool ok = masked_columns(d->model, d->name, &d->masked, &d->n_masked);
   d->dim = fm_net_dim(fm_model_net(d->model)) - d->n_masked;
-  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, how, &d->sampler), "the solver", NULL))
+  const fm_solver_options chosen = solver_for(d->model, solver);
+  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, &chosen, how, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;

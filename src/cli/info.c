@@ -58,6 +58,10 @@ static void print_network(const fm_model *model) {
   fputs(fm_path_name(fm_model_path(model)), stdout);
   for (size_t i = 0; i < n_params && i < COUNT(params); i++) printf(":%.10g", params[i]);
   putchar('\n');
+  if (fm_net_n_times(net) == 2) {
+    print_label("objective");
+    puts("mean flow, to be sampled in one step or two");
+  }
   print_label("trained");
   if (fm_model_train_steps(model))
     printf("%llu steps", (unsigned long long)fm_model_train_steps(model));

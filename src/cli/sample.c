@@ -42,7 +42,7 @@ static const option options[] = {
     {OPTION_COUNT, 0, "first-row", "N", AT(first_row), 0, 0,
      "begin with row N of the endless table that the seed stands for (0)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "How"},
-    SOLVER_OPTIONS(AT(how), AUTO_SOLVER, "20"),
+    SOLVER_OPTIONS(AT(how), AUTO_SAMPLING_SOLVER, "20; mean: 1"),
     {OPTION_REAL, 0, "diffusion", "X", AT(diffusion), 1e-6, 1e3,
      "noise on the way, X sqrt(sigma) dW, which changes rows but not their distribution; with euler or "
      "heun2, "
@@ -95,6 +95,7 @@ static int check_options(sample_options *o) {
   }
   int code = solver_options_from(c, &o->how, &o->solver);
   if (code >= 0) return code;
+  if (solver_is_automatic(&o->how)) o->solver.method = 0;
   o->format = rows_format(o->format, o->output);
   if (o->format == FORMAT_BY_NAME)
     return args_wrong(c, "'%s': end it in .npy, .csv or .png, or say with --format what it is", o->output);

@@ -61,6 +61,11 @@ static int read_grid(const command *c, const char *text, fm_solver_options *opti
   return -1;
 }
 
+bool solver_is_automatic(const solver_words *words) {
+  return (words->method == NULL || strcmp(words->method, "auto") == 0) && words->rtol == 0 &&
+         words->atol == 0;
+}
+
 int solver_options_from(const command *c, const solver_words *words, fm_solver_options *options) {
   methods m;
   const fm_solver_info *found = NULL;

@@ -15,6 +15,9 @@ typedef struct solver_words {
 /* The options that set them, for a command's table: `at` is the offset of its solver_words, the texts say
    what it does where nothing is asked for. */
 #define AUTO_SOLVER "auto: euler if --steps or --grid is given, else dopri5 (auto)"
+#define AUTO_SAMPLING_SOLVER                                                                                 \
+  "auto: euler if --steps or --grid is given, else dopri5; mean for models of train --objective mean-flow "  \
+  "(auto)"
 /* clang-format off */
 #define SOLVER_OPTIONS(at, automatic, steps_by_default)                                                      \
   {OPTION_TEXT, 0, "solver", "NAME", (at) + offsetof(solver_words, method), 0, 0,                            \
@@ -32,6 +35,8 @@ typedef struct solver_words {
 
 /* Returns -1 and fills `options`, or reports what is wrong and returns the exit code. */
 int solver_options_from(const command *c, const solver_words *words, fm_solver_options *options);
+/* Whether the method is left to the kind of model: no other and no tolerance is asked for. */
+bool solver_is_automatic(const solver_words *words);
 /* The list of methods, as the help ends with it. */
 void solver_help(void);
 

@@ -123,8 +123,8 @@ static fm_status fill_options(fm_net *net, const fm_net_options *given, fmi_erro
   return FM_OK;
 }
 
-/* Training with two times puts derivatives by them into its targets: features turn by 2 rad instead of 1000, so
-   that targets are not mostly the network's own roughness (docs/numerics.md). */
+/* Training with two times puts derivatives by them into its targets: features turn by 2 rad instead of 1000,
+   so that targets are not mostly the network's own roughness (docs/numerics.md). */
 static double frequency(const fm_net *net, size_t i, size_t half) {
   const double share = (double)i / (double)half;
   return net->n_times == 1 ? pow(1e4, -share) : 2e-3 * pow(10, -share);

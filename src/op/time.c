@@ -1,9 +1,8 @@
-/* time.c - features of t [rows][times]: cos and sin of 1000 t f_i with f_i = 10000^(-i / half), cosines first (the
-   sinusoidal embedding of Vaswani et al. 2017 as diffusion models use it); with attribute 0 = 0, t itself. With
-   a second time r those of r - t follow (Geng et al., "Mean Flows for One-step Generative Modeling", 2025), and
-   the net's f_i are lower.
-   Attribute 0: half the number of a time's features; 1: the number of times, 0 for one. Constants: f_0 ..
-   f_half-1. */
+/* time.c - features of t [rows][times]: cos and sin of 1000 t f_i with f_i = 10000^(-i / half), cosines first
+   (the sinusoidal embedding of Vaswani et al. 2017 as diffusion models use it); with attribute 0 = 0, t
+   itself. With a second time r those of r - t follow (Geng et al., "Mean Flows for One-step Generative
+   Modeling", 2025), and the net's f_i are lower. Attribute 0: half the number of a time's features; 1: the
+   number of times, 0 for one. Constants: f_0 .. f_half-1. */
 #include "op/op.h"
 
 #include <math.h>
@@ -26,7 +25,8 @@ static size_t scratch(const fmi_node *node, size_t rows) {
   return fmi_mul_size(3, node->attribute[0]);
 }
 
-/* Of a row's times, and of their tangents: the first, or how far the k-th is from it. */
+/* What the network is told of a row's times, or of their tangents: the first, and how far another is from
+   it. */
 static double told(const double *t, size_t k) { return k == 0 ? t[0] : t[k] - t[0]; }
 
 /* Angles are formed in double: at 1000 rad a float's spacing is 6e-5. */

@@ -1,5 +1,5 @@
-/* mean.c - steps by a mean velocity, u(z, t, r) over [t, r]: z_r = z_t + (r - t) u(z_t, t, r), exact for the exact
-   u whatever the step (Geng et al., "Mean Flows for One-step Generative Modeling", arXiv 2505.13447, eq. 12).
+/* mean.c - steps by a mean velocity, u(z, t, r) over [t, r]: z_r = z_t + (r - t) u(z_t, t, r), exact for the
+   exact u whatever the step (Geng et al., "Mean Flows for One-step Generative Modeling", arXiv 2505.13447).
    States inside a step are steps of their own, and so is the way to the end when the deadline has passed. */
 #include "solve/erk.h"
 

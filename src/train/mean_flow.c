@@ -1,14 +1,14 @@
-/* mean_flow.c - training of a network's mean velocity over [t, r] (MeanFlow; Geng et al., "Mean Flows for One-step
-   Generative Modeling", arXiv 2505.13447). With t = 0 at the source,
+/* mean_flow.c - training of a network's mean velocity over [t, r] (MeanFlow; Geng et al., "Mean Flows for
+   One-step Generative Modeling", arXiv 2505.13447). With t = 0 at the source,
 
        (r - t) u(z_t, t, r) = int_t^r v(z_s, s) ds,   so that   z_r = z_t + (r - t) u(z_t, t, r)
 
-   is a step of any length, and by d/dt along the flow (their eq. 6, time turned round)
+   is a step of any length, and by d/dt along the flow (their identity, time turned round)
 
        u = v + (r - t) d/dt u(z_t, t, r),   d/dt u = J (v, 1, 0) in (z, t, r).
 
-   The conditional velocity stands for v; the right-hand side, by the network as it is and without a gradient, is
-   the target of every row with r > t. Rows with r = t have the target of flow matching. */
+   The conditional velocity stands for v; the right-hand side, by the network as it is and without a gradient,
+   is the target of every row with r > t. Rows with r = t have the target of flow matching. */
 #include "train/mean_flow.h"
 #include "train/trainer.h"
 

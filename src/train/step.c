@@ -117,9 +117,17 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
 
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
   fm_trainer *t = s->trainer;
-  const fmi_time_draw times = {
-      &t->options,    t->parts.path, s->seed, s->first_row,         s->n, s->train, t->t,
-      t->time_weight, t->uniforms,   t->ends, t->options.mean_share};
+  const fmi_time_draw times = {&t->options,
+                               t->parts.path,
+                               s->seed,
+                               s->first_row,
+                               s->n,
+                               s->train,
+                               t->t,
+                               t->time_weight,
+                               t->uniforms,
+                               t->ends,
+                               s->train ? t->options.mean_share : 0};
   FMI_TRY(fmi_times_draw(&times, err)); /* in one go: the caller's functions run on the caller's thread */
   if (t->pairing.coupling) FMI_TRY(fmi_pairing_form(rt, s, err));
   fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), t->n_slots};

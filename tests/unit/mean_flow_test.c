@@ -1,5 +1,5 @@
-/* mean_flow_test.c - training of a mean velocity: its targets and gradient against differences of the network, a
-   network that is exactly right, bits, checkpoints and files. What such models draw is in mean_sample_test.c. */
+/* mean_flow_test.c - training of a mean velocity: its targets and gradient against differences of the network,
+   a network that is exactly right, bits, checkpoints and files. What such models draw: mean_sample_test.c. */
 #include "train_fixture.h"
 
 #include "core/os.h"
@@ -11,8 +11,8 @@ static const double stencil_weight[] = {1, -8, 8, -1}; /* over 12 h, of fourth o
 
 /* ---- a network that is the mean velocity --------------------------------------------------------------- */
 
-/* Data at one point m: the flow on the cosine path is x_t = alpha m + sigma x0, all of it known from one state,
-   so that the conditional velocity is the velocity. */
+/* Data at one point m: the flow on the cosine path is x_t = alpha m + sigma x0, all of it known from one
+   state, so that the conditional velocity is the velocity. */
 #define AT_M 1.25
 #define ALPHA(t) sin(1.57079632679489661923 * (t))
 #define SIGMA(t) cos(1.57079632679489661923 * (t))
@@ -78,7 +78,8 @@ START_TEST(the_exact_mean_velocity_is_its_own_target) {
                    .weights = {trainer->params, trainer->packed},
                    .seed = 3,
                    .first_row = 17,
-                   .n = N};
+                   .n = N,
+                   .train = true};
   OK(fmi_step_rows(&ctx->runtime, &step, &ctx->err));
   size_t apart = 0;
   for (size_t i = 0; i < N; i++) {
@@ -98,7 +99,7 @@ START_TEST(the_exact_mean_velocity_is_its_own_target) {
 }
 END_TEST
 
-/* ---- targets and gradient of a network ------------------------------------------------------------------ */
+/* ---- targets and gradient of a network --------------------------------------------------------------- */
 
 static const fm_trainer_options settings[] = {
     {.objective = FM_OBJECTIVE_MEAN_FLOW, .mean_share = .5},
@@ -272,6 +273,18 @@ START_TEST(bits_do_not_depend_on_threads) {
     same_training(kits[0].trainer, kits[i].trainer);
     SAME(&loss[0], &loss[i], 1);
   }
+  /* Evaluations are of the velocity, r = t, whose loss compares with that of other models. */
+  fm_ctx *ctx = contexts[0];
+  fm_model *model;
+  OK(fm_trainer_model(ctx, kits[0].trainer, &model));
+  OK(fm_model_evaluate(ctx, model, kits[0].data, 4, 200, &loss[2]));
+  fm_coupling *coupling = kits[0].trainer->pairing.coupling;
+  kits[0].trainer->pairing.coupling = NULL; /* a model knows of no pairs */
+  OK(fm_trainer_evaluate(ctx, kits[0].trainer, kits[0].data, 4, 200, &loss[0]));
+  SAME(&loss[0], &loss[2], 1);
+  for (size_t i = 0; i < 200; i++) ck_assert(kits[0].trainer->times[i] == kits[0].trainer->times[i ^ 1]);
+  kits[0].trainer->pairing.coupling = coupling;
+  fm_model_destroy(model);
   for (size_t i = 0; i < 3; i++) free_kit(&kits[i]), fm_ctx_destroy(contexts[i]);
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* mean_sample_test.c - what models of a mean velocity draw: steps are what the network says, whatever the solver, and
-   a trained one gets in one step to where other models need many. */
+/* mean_sample_test.c - what models of a mean velocity draw: steps are what the network says, whatever the
+   solver, and a trained one gets in one step to where other models need many. */
 #include "fixture.h"
 
 #include "api/api.h"
@@ -103,8 +103,8 @@ START_TEST(steps_are_those_of_the_network) {
 }
 END_TEST
 
-/* States at times inside a step are steps of their own, and don't change it. A row that leaves the finite numbers
-   is alone in that. */
+/* States at times inside a step are steps of their own, and don't change it. A row that leaves the finite
+   numbers is alone in that. */
 START_TEST(states_at_times_are_steps_to_them) {
   fm_ctx *ctx = new_ctx(1);
   fm_model *model = random_model(ctx, 2);
