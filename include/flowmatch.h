@@ -313,6 +313,7 @@ typedef struct fm_net_options {
   int32_t time_features;   /* even count of cos and sin features; 0: 64; negative: t itself as one input */
   uint32_t class_features; /* length of a class column's embedding; 0: 32 */
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
+  uint64_t n_times;        /* 1: u(t, x); 2: also of r >= t, a mean velocity (FM_OBJECTIVE_MEAN_FLOW); 0: 1 */
 } fm_net_options;
 
 /* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
@@ -503,6 +504,10 @@ typedef struct fm_trainer_options {
                           needs the Gaussian prior and independent pairs; all but 0 need gamma = 0 */
   uint32_t baseline;   /* 1: the net learns what the velocity has beyond the Gaussian's, (alpha alpha' + sigma
                           sigma') / (alpha^2 + sigma^2) x, which the model adds. With FM_VELOCITY only */
+  uint64_t objective;       /* FM_OBJECTIVE_... (flowmatch_parts.h); 0: flow matching. Mean flow's are: */
+  double mean_share;        /* of rows with r > t; 0: 0.25; negative: none */
+  double mean_weight_power; /* p of a row's weight (e + c)^-p, e its mean square error; at most 8; 0: none */
+  double mean_weight_offset; /* c; 0: 1e-3 */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -590,6 +595,8 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
                                   2211.01095), for few steps. For samplers only, without densities and with
                                   gamma = 0, else FM_E_UNSUPPORTED */
 #define FM_SOLVER_DDIM 14u    /* order 1 [1]: x1 and x0 at the next time (Song et al. 2021); likewise */
+#define FM_SOLVER_MEAN 15u    /* steps by the mean velocity [1], n_steps 0: 1. For samplers of models of it
+                                 (FM_OBJECTIVE_MEAN_FLOW), from t to a later one, else FM_E_UNSUPPORTED */
 /* Methods that choose their steps for every row by itself; with fixed_steps they take n_steps fixed ones: */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
@@ -601,8 +608,9 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
    Hairer's DOPRI5. */
 typedef struct fm_solver_options {
   uint64_t struct_size;
-  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data (Euler is quicker); a
-                         sampler of a distilled model takes its Euler steps (flowmatch_reflow.h) */
+  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data (Euler is quicker), but
+                         for samplers of a model of mean velocities FM_SOLVER_MEAN, and of a distilled one its
+                         Euler steps (flowmatch_reflow.h) */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored where steps are chosen */
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */

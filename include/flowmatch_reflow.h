@@ -76,8 +76,8 @@ typedef struct fm_reflow_stats {
    prior and x1 where its flow takes it by `solver` (NULL: the default of fm_sampler_create; the published
    recipe is 1000 Euler steps), and a model of the same net, prior and statistics is trained on them for the
    optimiser's n_steps steps on the straight path FM_PATH_CONDOT, whatever the path of `model`. It predicts
-   what `model` does, which may not be a score: FM_E_UNSUPPORTED. It counts as trained on dependent pairs, and
-   diffusion is FM_E_UNSUPPORTED with it. Notes are kept.
+   what `model` does, which may be neither a score nor a mean velocity: FM_E_UNSUPPORTED. It counts as trained
+   on dependent pairs, and diffusion is FM_E_UNSUPPORTED with it. Notes are kept.
    Conditions of the pairs are those of rows drawn from `data` with their weights; x1 and x0 of data aren't
    looked at. data NULL: for models without conditions only. A share label_dropout of the pairs has the null
    condition, also for the model that generates them: give a negative one if that was trained without.

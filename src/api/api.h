@@ -49,8 +49,8 @@ struct fm_ctx {
 /* What functions on samplers check alike (sampler.c): options, with defaults filled in, and rows' conditions. */
 struct fmi_solve_config;
 fm_status fmi_sampler_read_options(fm_ctx *ctx, const fm_model *model, const fm_solver_options *solver,
-                                   const fm_sampler_options *options, struct fmi_solve_config *config,
-                                   fm_sampler_options *o);
+                                   const fm_sampler_options *options, bool guided,
+                                   struct fmi_solve_config *config, fm_sampler_options *o);
 fm_status fmi_sampler_check_conditions(fm_ctx *ctx, const fm_net *net, const int32_t *labels,
                                        const float *cond, size_t n);
 

@@ -37,7 +37,7 @@ fm_status fm_sampler_create_guided(fm_ctx *ctx, const fm_model *model, const fm_
   REQUIRE_POINTER(model);
   fmi_solve_config config;
   fm_sampler_options o;
-  FMI_TRY(fmi_sampler_read_options(ctx, model, solver, options, &config, &o));
+  FMI_TRY(fmi_sampler_read_options(ctx, model, solver, options, true, &config, &o));
   READ_OPTIONS(fm_guidance_options, g, guidance);
   FMI_TRY(check_guidance(ctx, model, &g));
   if (o.divergence != 0)

@@ -45,6 +45,11 @@ static fm_status check_training(fm_ctx *ctx, const fm_trainer_options *o) {
 }
 
 static fm_status check_model(fm_ctx *ctx, const fm_model *model) {
+  if (model->net->n_times != 1)
+    return fmi_fail(
+        &ctx->err, FM_E_UNSUPPORTED,
+        "model: its net has two times and its mean velocity takes one step already; expected a model of "
+        "a velocity");
   if (model->prediction.kind != FM_SCORE) return FM_OK;
   return fmi_fail(
       &ctx->err, FM_E_UNSUPPORTED,

@@ -137,7 +137,8 @@ fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *d
   REQUIRE_POINTER(model);
   REQUIRE_POINTER(data);
   REQUIRE_POINTER(loss);
-  const fm_trainer_options defaults = {.struct_size = sizeof defaults};
+  fm_trainer_options defaults = {.struct_size = sizeof defaults, .mean_share = -1}; /* the velocity alone */
+  if (model->net->n_times == 2) defaults.objective = FM_OBJECTIVE_MEAN_FLOW;
   const fmi_parts parts = fmi_parts_of(model);
   fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, NULL, &defaults, &ctx->err);
   if (t == NULL) return ctx->err.status;

@@ -1,5 +1,6 @@
 /* drawing.c - rows from a model: which ones, under which conditions, block by block. */
 #include "cli/drawing.h"
+#include "cli/solver.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +36,9 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
   if (!cli_check(ctx, status, model_file, hint)) return false;
   bool ok = masked_columns(d->model, d->name, &d->masked, &d->n_masked);
   d->dim = fm_net_dim(fm_model_net(d->model)) - d->n_masked;
-  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, solver, how, &d->sampler), "the solver", NULL))
+  fm_solver_options chosen = *solver;
+  solver_settle(d->model, how == NULL || how->path == NULL, &chosen);
+  if (ok && cli_check(ctx, fm_sampler_create(ctx, d->model, &chosen, how, &d->sampler), "the solver", NULL))
     return true;
   drawing_end(d);
   return false;

@@ -28,6 +28,7 @@ static fm_trainer_options trainer_options(fit *f) {
   options.seed = o->seed;
   options.batch = o->batch;
   options.accumulate = o->accumulate;
+  options.objective = o->objective;
   options.ema_decay = o->ema > 0 ? o->ema : -1;
   options.label_dropout = o->label_dropout > 0 ? o->label_dropout : -1;
   options.n_snapshots = 2;

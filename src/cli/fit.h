@@ -15,6 +15,7 @@ typedef struct fit_options {
   uint64_t steps, batch, seed;
   fm_optimizer_options optimizer;
   uint64_t accumulate;       /* batches in a step */
+  uint64_t objective;        /* FM_OBJECTIVE_... */
   double ema, label_dropout; /* 0: none */
   bool keep_last;            /* train to the end whatever held-out rows say */
   uint64_t patience;         /* steps; 0: the library's */

@@ -1,5 +1,6 @@
 /* guidance.c - draws that are steered: by a weight, by a weaker model, by values that are known. */
 #include "cli/guidance.h"
+#include "cli/solver.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,14 +105,16 @@ static bool check_null(const drawing *d, const guidance_words *w) {
 bool guidance_begin(drawing *d, const guidance_words *w, const fm_solver_options *solver,
                     const fm_sampler_options *how, const fm_guidance_options *options) {
   fm_guidance_options o = *options;
+  fm_solver_options chosen = *solver;
   fm_model *weaker = NULL;
   fm_sampler *sampler = NULL;
   if (w->weight == 0 && !w->known) return true;
   bool ok = check_null(d, w) && read_known(d, w);
   if (ok && w->weaker) ok = cli_check(d->ctx, fm_model_load(d->ctx, w->weaker, &weaker), w->weaker, NULL);
   o.weaker = weaker;
+  solver_settle(d->model, false, &chosen);
   if (ok) {
-    const fm_status status = fm_sampler_create_guided(d->ctx, d->model, solver, how, &o, &sampler);
+    const fm_status status = fm_sampler_create_guided(d->ctx, d->model, &chosen, how, &o, &sampler);
     ok = cli_check(d->ctx, status, weaker ? w->weaker : "the solver",
                    status == FM_E_MISMATCH ? "Train it on the same data, with the same --path and --seed."
                                            : NULL);

@@ -62,6 +62,10 @@ static void print_network(const fm_model *model) {
   print_label("predicts");
   printf("%s%s\n", predictions[fm_model_prediction(model)],
          fm_model_baseline(model) ? ", beyond the Gaussian's" : "");
+  if (fm_net_n_times(net) == 2) {
+    print_label("objective");
+    puts("mean flow, to be sampled in one step or two");
+  }
   print_label("trained");
   if (fm_model_train_steps(model))
     printf("%llu steps", (unsigned long long)fm_model_train_steps(model));

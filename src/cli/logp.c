@@ -156,8 +156,9 @@ static bool make_sampler(densities *p) {
   if (d->n_masked > 0)
     return cli_fail(d->name, "Train it on rows without holes.",
                     "it was trained with missing values: what says where they are has no density");
-  return cli_check(d->ctx, fm_sampler_create(d->ctx, d->model, &p->o->solver, &o, &p->sampler), d->name,
-                   NULL);
+  fm_solver_options solver = p->o->solver;
+  solver_settle(d->model, false, &solver);
+  return cli_check(d->ctx, fm_sampler_create(d->ctx, d->model, &solver, &o, &p->sampler), d->name, NULL);
 }
 
 static bool check_rows(const densities *p) {

@@ -199,8 +199,10 @@ static fm_status make_model(reflow *r) {
   update.learning_rate = o->rate;
   const double began = cli_seconds();
   fm_status status = fm_optimizer_create(r->ctx, &update, &optimizer);
+  fm_solver_options solver = o->solver;
+  solver_settle(r->model, false, &solver);
   if (status == FM_OK)
-    status = fm_reflow(r->ctx, r->model, r->d.all, optimizer, &o->solver, &how, &t, &r->made, &r->stats);
+    status = fm_reflow(r->ctx, r->model, r->d.all, optimizer, &solver, &how, &t, &r->made, &r->stats);
   fm_optimizer_destroy(optimizer);
   r->seconds = cli_seconds() - began;
   progress_break(&r->progress);

@@ -77,11 +77,15 @@ int solver_options_from(const command *c, const solver_words *words, fm_solver_o
   if (tolerance && !found->adaptive)
     return args_wrong(c, "--rtol and --atol are for steps chosen for an accuracy; %s takes fixed ones", name);
   fm_solver_options_init(options);
-  /* The library knows what a model is for: a distilled one takes its own steps. */
-  options->method = automatic && !fixed && !tolerance ? 0 : found->method;
+  options->method = automatic && !tolerance ? 0 : found->method;
   options->n_steps = (uint32_t)words->steps;
   options->rtol = words->rtol;
   options->atol = words->atol;
   options->fixed_steps = fixed;
   return words->grid ? read_grid(c, words->grid, options) : -1;
+}
+
+void solver_settle(const fm_model *model, bool own_steps, fm_solver_options *options) {
+  if (options->method != 0 || !options->fixed_steps) return; /* the library knows what a model is for */
+  options->method = own_steps && fm_net_n_times(fm_model_net(model)) == 2 ? FM_SOLVER_MEAN : FM_SOLVER_EULER;
 }

@@ -15,7 +15,8 @@ typedef struct solver_words {
 /* The options that set them, for a command's table: `at` is the offset of its solver_words, the texts say
    what it does where nothing is asked for. */
 #define AUTO_SOLVER                                                                                          \
-  "auto: euler if --steps or --grid is given or the model was distilled for steps, else dopri5 (auto)"
+  "auto: euler if --steps or --grid is given or the model was distilled for steps, else dopri5; mean for "   \
+  "models of train --objective mean-flow (auto)"
 /* clang-format off */
 #define SOLVER_OPTIONS(at, automatic, steps_by_default)                                                      \
   {OPTION_TEXT, 0, "solver", "NAME", (at) + offsetof(solver_words, method), 0, 0,                            \
@@ -31,8 +32,11 @@ typedef struct solver_words {
    "chosen steps: absolute tolerance, in deviations (1e-3)"}
 /* clang-format on */
 
-/* Returns -1 and fills `options`, or reports what is wrong and returns the exit code. */
+/* Returns -1 and fills `options`, or reports what is wrong and returns the exit code. The method is 0 where it
+   is left to the model. */
 int solver_options_from(const command *c, const solver_words *words, fm_solver_options *options);
+/* A method for fixed steps that was left to the model: its own where they can be taken, else Euler's. */
+void solver_settle(const fm_model *model, bool own_steps, fm_solver_options *options);
 /* The list of methods, as the help ends with it. */
 void solver_help(void);
 

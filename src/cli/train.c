@@ -25,6 +25,7 @@ typedef struct train_options {
   const char *model, *labels, *cond;
   const char *val, *val_labels, *val_cond;
   uint32_t missing;
+  uint32_t objective; /* FM_OBJECTIVE_..., the index of its word in the table below */
   const char *net, *path, *prior, *time, *coupling;
   uint32_t predict; /* a word of the table below, in the order of FM_VELOCITY, FM_X1 ... */
   bool baseline;
@@ -77,6 +78,12 @@ static const option options[] = {
     {OPTION_CHOICE, 0, "normalise", "columns|whole|none", AT(normalise), 0, 0,
      "bring each column, or all together, to mean 0 and deviation 1 (columns; whole for 8-bit pictures)"},
     {OPTION_HEADING, 0, NULL, NULL, 0, 0, 0, "Training"},
+    {OPTION_CHOICE, 0, "objective", "flow|mean-flow", AT(objective), 0, 0,
+     "what the network learns: flow, a velocity, which sampling follows in small steps (the default); or "
+     "mean-flow, "
+     "the mean velocity from any time to any later one, so that sampling takes one step: more training, "
+     "quicker "
+     "sampling"},
     {OPTION_COUNT, 0, "steps", "N", AT(steps), 1, INFINITY, "training steps (" AS_TEXT(DEFAULT_STEPS) ")"},
     {OPTION_COUNT, 0, "batch", "N", AT(batch), 1, 1e6, "rows in a step (" AS_TEXT(DEFAULT_BATCH) ")"},
     {OPTION_REAL, 0, "lr", "X", AT(rate), 1e-12, 1e3,
@@ -304,6 +311,7 @@ static int check_options(const train_options *o, fm_net_options *net) {
   if (o->baseline && o->predict != FM_VELOCITY)
     return args_wrong(c, "--baseline is a velocity: it goes with --predict velocity");
   net->dropout = o->dropout;
+  net->n_times = o->objective == FM_OBJECTIVE_MEAN_FLOW ? 2 : 1;
   code = check_validation(o);
   if (code >= 0) return code;
   if (o->resume && !o->checkpoint) return args_wrong(c, "--resume needs --checkpoint FILE to go on from");
@@ -344,6 +352,7 @@ static fit_options fit_options_of(const train_options *o, const fm_net_options *
       .seed = o->seed,
       .optimizer = optimizer_options_of(o),
       .accumulate = o->accumulate,
+      .objective = o->objective,
       .ema = o->ema,
       .keep_last = o->keep_last,
       .patience = o->patience,

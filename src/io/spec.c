@@ -50,6 +50,7 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fmi_parts *parts) 
     fmi_spec_u64(spec, "net.time_features", o->time_features > 0 ? (uint64_t)o->time_features : 0);
     fmi_spec_u64(spec, "net.class_features", o->class_features);
     if (o->dropout > 0) fmi_spec_double(spec, "net.dropout", o->dropout);
+    if (net->n_times > 1) fmi_spec_u64(spec, "net.times", net->n_times);
   }
   if (parts->prediction.kind != FM_VELOCITY)
     fmi_spec_text(spec, "net.prediction", fmi_prediction_name(parts->prediction.kind));

@@ -16,6 +16,9 @@ static fm_status check_parts(fmi_parts *p, fmi_error *err) {
   if (p->prediction.kind == FM_SCORE && p->prior->kind->kind != FM_PRIOR_GAUSSIAN)
     return fmi_fail(err, FM_E_UNSUPPORTED, "prediction: a score needs the standard Gaussian prior, found %s",
                     p->prior->kind->name);
+  if (p->net->n_times != 1 && (p->prediction.kind != FM_VELOCITY || p->prediction.baseline != 0))
+    return fmi_fail(err, FM_E_UNSUPPORTED,
+                    "prediction: a net with two times predicts a mean velocity, without a baseline");
   return fmi_prediction_settle(&p->prediction, "prediction", p->path, err);
 }
 

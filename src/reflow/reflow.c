@@ -114,7 +114,7 @@ static fm_status set_teacher(rounds *r, fm_model *model, fmi_error *err) {
   fm_solver_options so = r->job->solver;
   fm_sampler_options o = {.struct_size = sizeof o};
   fmi_solve_config config;
-  fmi_sampler_default_solver(model, &o, &so);
+  fmi_sampler_default_solver(model, &o, false, &so);
   FMI_TRY(fmi_solve_configure(&so, &config, err));
   r->pool->teacher = r->sampler = fmi_sampler_new(r->rt, model, &config, &o, NULL, err);
   if (r->sampler == NULL) return err->status;

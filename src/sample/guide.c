@@ -98,7 +98,8 @@ fmi_guide_slot fmi_guide_carve_slot(const fm_sampler *s, fmi_arena *a) {
   slot.other = fmi_arena_take(a, cells, sizeof(double));
   slot.weights = fmi_arena_take(a, FMI_TILE, sizeof(double));
   slot.second_x = fmi_arena_take(a, g->weaker != NULL ? cells : 0, sizeof(real));
-  slot.second_t = fmi_arena_take(a, FMI_TILE, sizeof(double));
+  slot.second_t =
+      fmi_arena_take(a, g->weaker != NULL ? g->weaker->net->n_times * FMI_TILE : 0, sizeof(double));
   if (g->back != NULL) slot.back = fmi_workspace_take(a, g->back);
   if (second != NULL) slot.second = fmi_workspace_take(a, second);
   slot.x1 = fmi_arena_take(a, back, sizeof(double));

@@ -80,11 +80,10 @@ static fm_status set_second(evaluation *e, fmi_error *err) {
     e->second.rows.cond = NULL;
     return FM_OK;
   }
-  for (size_t i = 0; i < e->n; i++) {
+  for (size_t i = 0; i < e->n; i++)
     FMI_TRY(fmi_form_at(&weaker->prediction, s->model->path, fmi_sampler_path(s), e->clipped[i],
                         &e->forms[1][i], err));
-    g->second_t[i] = e->forms[1][i].time;
-  }
+  fmi_network_times(e->forms[1], e->n, weaker->net->n_times, g->second_t);
   e->second.plan = s->guide.second;
   e->second.weights =
       (fmi_weights){weaker->ema, s->guide.back != NULL ? s->guide.second_packed : weaker->packed};

@@ -49,7 +49,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.cond = fmi_arena_take(a, conds, sizeof(real));
     slot.cond_now = fmi_arena_take(a, conds, sizeof(real));
     slot.labels = fmi_arena_take(a, fmi_mul_size(FMI_TILE, net->n_class_columns), sizeof(int32_t));
-    slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
+    slot.t = fmi_arena_take(a, net->n_times * FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->n_logs > 0) carve_density(s, a, &slot);
     if (s->guided) slot.guide = fmi_guide_carve_slot(s, a);
@@ -75,6 +75,7 @@ static fm_status check_model(const fm_sampler *s, const fm_model *model, fmi_err
   const fm_path *path = s->path != NULL ? s->path : model->path;
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(model, path, err));
   if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(path, err));
+  if (s->config.method->stepper->needs_mean) FMI_TRY(fmi_mean_form_check(s, model, err));
   if (path == model->path) return FM_OK;
   FMI_TRY(fmi_path_check_gamma("model: drawing along another path", model->path, err));
   return fmi_path_check_gamma("sampler_options.path", path, err);
@@ -128,11 +129,16 @@ fm_status fmi_sampler_set_model(fm_sampler *s, const fm_model *model, fmi_error 
   return FM_OK;
 }
 
-/* Log-densities belong to the flow, which the steps of a distilled model are not. */
-void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *o,
+/* Log-densities belong to the flow, which the steps of a distilled model are not, nor those of a mean velocity;
+   guidance and another path are changes of a velocity. */
+void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *o, bool guided,
                                 fm_solver_options *solver) {
   const uint32_t steps = fmi_model_euler_steps(model);
-  if (solver->method != 0 || steps == 0 || o->divergence != 0) return;
-  solver->method = FM_SOLVER_EULER;
-  if (solver->n_steps == 0) solver->n_steps = steps;
+  if (solver->method != 0 || o->divergence != 0) return;
+  if (steps > 0) {
+    solver->method = FM_SOLVER_EULER;
+    if (solver->n_steps == 0) solver->n_steps = steps;
+  } else if (model->net->n_times == 2 && solver->fixed_steps == 0 && o->path == NULL && !guided) {
+    solver->method = FM_SOLVER_MEAN;
+  }
 }

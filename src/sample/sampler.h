@@ -15,7 +15,7 @@ typedef struct fmi_sample_slot {
   real *cond;      /* [tile][cond_dim] of the tile, normalised */
   real *cond_now;  /* the same for the rows of one evaluation */
   int32_t *labels; /* [tile][n_class_columns] for the rows of one evaluation */
-  double *t;       /* [tile] times of one evaluation as the network sees them */
+  double *t;       /* [tile][n_times] times of one evaluation as the network sees them */
   void *noise;
   fm_solve_stats stats;
   /* of samplers with a divergence */
@@ -53,8 +53,8 @@ fm_sampler *fmi_sampler_new(const fmi_runtime *rt, const fm_model *model, const 
                             const fm_sampler_options *options, const fm_guidance_options *guidance,
                             fmi_error *err);
 fm_status fmi_sampler_set_model(fm_sampler *sampler, const fm_model *model, fmi_error *err);
-/* Where the caller chose no method: k Euler steps for draws of a model that is for them. */
-void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *options,
+/* Where the caller chose no method: what a model is for, k Euler steps or one by its mean velocity. */
+void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options *options, bool guided,
                                 fm_solver_options *solver);
 
 /* One transport. x0 comes from the prior (draw) or from the rows themselves. */
@@ -110,9 +110,11 @@ fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const dou
 /* The path that rows go along. */
 const fm_path *fmi_sampler_path(const fm_sampler *sampler);
 /* What makes a velocity of the network's output for rows at times t [n], n <= FMI_TILE: forms [n], and the
-   network's times [n]. A solver's first and last times may be where the path is singular. */
+   network's times [n][n_times]. A solver's first and last times may be where the path is singular. */
 fm_status fmi_sampler_forms(const fm_sampler *sampler, const double *t, size_t n, fmi_form *forms,
                             double *times, fmi_error *err);
+/* The times of a network of n_times: the mean velocity from a time to itself is the velocity. */
+void fmi_network_times(const fmi_form *forms, size_t n, size_t n_times, double *times);
 
 /* A network at the rows of one evaluation. */
 typedef struct fmi_pass {
@@ -168,6 +170,10 @@ fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const doubl
 /* The path as the solver's x1 form: whether the model has one, and it. */
 fm_status fmi_x1_form_check(const fm_path *path, fmi_error *err);
 fmi_x1_form fmi_x1_form_of(const fm_sampler *sampler);
+
+/* The solver's mean velocity: whether a model has one, and the one of a tile. */
+fm_status fmi_mean_form_check(const fm_sampler *sampler, const fm_model *model, fmi_error *err);
+fmi_mean_form fmi_mean_form_of(fmi_tile *tile);
 
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
 fm_status fmi_sde_check(const fm_model *model, const fm_path *path, fmi_error *err);

@@ -14,9 +14,13 @@ fm_status fmi_sampler_forms(const fm_sampler *s, const double *t, size_t n, fmi_
       forms[i] = forms[i - 1];
     else
       FMI_TRY(fmi_form_at(&m->prediction, m->path, fmi_sampler_path(s), t[i], &forms[i], err));
-    times[i] = forms[i].time;
   }
+  fmi_network_times(forms, n, m->net->n_times, times);
   return FM_OK;
+}
+
+void fmi_network_times(const fmi_form *forms, size_t n, size_t n_times, double *times) {
+  for (size_t i = 0; i < n * n_times; i++) times[i] = forms[i / n_times].time;
 }
 
 fm_status fmi_evaluate(const fmi_pass *p, size_t n, const double *x, double *v, fmi_error *err) {

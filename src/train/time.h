@@ -43,6 +43,9 @@ typedef struct fmi_time_draw {
   bool train;
   double *t, *weight, *uniforms;
   const fmi_prediction *prediction;
+  double
+      *ends; /* [n] second times: a share of rows gets another draw, the later of both, the rest t. Or NULL */
+  double share;
 } fmi_time_draw;
 fm_status fmi_times_draw(const fmi_time_draw *draw, fmi_error *err);
 #endif

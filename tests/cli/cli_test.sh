@@ -13,6 +13,9 @@ tiny="--net mlp:16x2 --steps 30 --batch 32 --quiet"
 # shellcheck disable=SC2086
 train() { expect 0 "" train "$@" $tiny; }
 
+# not_same A B: they differ.
+not_same() { ! cmp -s "$1" "$2"; }
+
 # npy DICT: the header of a .npy; the data follows.
 npy() {
   printf '\223NUMPY\001\000\166\000'
@@ -44,6 +47,7 @@ expect 2 "--time: 'late' is not one of uniform" train x.csv -o m --time late
 expect 2 "--time: 'mode:1:2:3' is not one of" train x.csv -o m --time mode:1:2:3
 expect 2 "--coupling: 'pairs' is not one of independent" train x.csv -o m --coupling pairs
 expect 2 "is not one of independent" train x.csv -o m --coupling sinkhorn:much
+expect 2 "not one of flow|mean-flow" train x.csv -o m --objective mean
 expect 2 "takes its width from --path" train x.csv -o m --coupling bridge
 expect 2 "which is missing" train x.csv -o m --condition-weight 3
 expect 2 "not like resmlp:256x3" train x.csv -o m --net huge
@@ -119,6 +123,25 @@ for coupling in ot sinkhorn:0.1 unbalanced:0.1:2 "bridge --path bridge:0.7"; do
   expect 0 "," sample coupled.model -n 3 -o - -q
 done
 expect 1 "coupling_relative_regularisation: expected 0" train ring.csv -o coupled.model --coupling ot:0.1
+
+# A model of mean velocities is sampled in one step of them, and by its velocity otherwise.
+train ring.csv -o mean.model --objective mean-flow
+expect 0 "mean flow" info mean.model
+expect 0 "" sample mean.model -n 3 -o one.csv -q
+expect 0 "" sample mean.model -n 3 -o again.csv -q --solver mean --steps 1
+check "one step by default" cmp -s one.csv again.csv
+expect 0 "" sample mean.model -n 3 -o two.csv -q --steps 2
+expect 0 "" sample mean.model -n 3 -o again.csv -q --solver mean --steps 2
+check "--steps counts its steps" cmp -s two.csv again.csv
+check "two steps are not one" not_same one.csv two.csv
+expect 0 "" sample mean.model -n 3 -o again.csv -q --rtol 1e-4
+check "a tolerance is the velocity's" not_same one.csv again.csv
+expect 0 "," sample mean.model -n 3 -o - -q --diffusion 0.5
+expect 0 "," encode mean.model ring.csv -o - -q
+expect 0 "log-likelihood" logp mean.model ring.csv -q
+train ring.csv -o plain.model --objective flow
+expect 1 "mean is for models" sample plain.model -n 3 -o - --solver mean
+expect 1 "mean flow needs a path with gamma = 0" train ring.csv -o m --objective mean-flow --path icfm:0.1
 train ring.csv -o prior.model --prior gaussian
 train ring.csv -o prior.model --prior uniform
 train ring.csv -o prior.model --prior ring.csv --path bridge

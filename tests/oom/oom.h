@@ -28,6 +28,7 @@ fm_status scenario_guided(fm_ctx *ctx);
 fm_status scenario_fit(fm_ctx *ctx);
 fm_status scenario_reflow(fm_ctx *ctx);
 fm_status scenario_eval(fm_ctx *ctx);
+fm_status scenario_mean_flow(fm_ctx *ctx);
 
 /* The context's allocator, and a folder for files. */
 extern allocator host;

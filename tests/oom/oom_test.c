@@ -131,6 +131,7 @@ const scenario_fn scenarios[] = {
     scenario_models,        scenario_model_files, scenario_trainer,    scenario_evaluate, scenario_rules,
     scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_priors,
     scenario_couplings,     scenario_densities,   scenario_guided,     scenario_reflow,   scenario_eval,
+    scenario_mean_flow,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 const int n_scenarios = N_SCENARIOS;
