@@ -441,7 +441,7 @@ typedef struct fm_progress {
   uint64_t step;    /* steps done: updates */
   uint64_t n_steps; /* steps in all */
   uint64_t n_rows;  /* rows seen */
-  double loss;      /* of this step: weighted mean of w(t) ||v - u||^2 / dim */
+  double loss;      /* of this step: weighted mean of w(t) ||prediction - target||^2 / dim */
   double mean_loss; /* running mean over about 100 steps */
   double learning_rate; /* of this step, with what evaluations made of it (FM_SCHEDULE_PLATEAU) */
   double grad_norm; /* before clipping */

@@ -218,10 +218,10 @@ static double variance_of(size_t which, const fm_path *path, uint32_t n) {
 }
 START_TEST(moments_are_the_datas) {
   fm_path *path;
-  const uint32_t n = quick() ? 50 : 400;
+  const uint32_t n = quick() ? 100 : 400;
   OK(fm_path_create_named(ctx, noisy[_i].path, &path));
   const double coarse = variance_of((size_t)_i, path, n / 4), fine = variance_of((size_t)_i, path, n);
-  CLOSE(fine, .25, quick() ? .05 : .01);
+  CLOSE(fine, .25, quick() ? .04 : .01);
   ck_assert(fabs(fine - .25) < .5 * fabs(coarse - .25));
   fm_path_destroy(path);
 }

@@ -299,20 +299,47 @@ static void draw_exactly(size_t output, size_t from, const fm_path *to, uint32_t
 
 START_TEST(every_output_draws_the_data) {
   static const uint32_t methods[] = {FM_SOLVER_DOPRI5, FM_SOLVER_RK4, FM_SOLVER_EXPONENTIAL_2M};
-  for (size_t from = 0; from < n_paths; from++)
+  for (size_t from = 0; from < n_paths; from += quick() ? 4 : 1) {
     for (size_t k = 0; k < FMI_COUNT(methods); k++) draw_exactly((size_t)_i, from, NULL, methods[k], .0015);
+    draw_exactly((size_t)_i, from, NULL, FM_SOLVER_DDIM, .03); /* of order 1 */
+  }
 }
 END_TEST
 
 /* A model of CondOT on every path, and models of every path on CondOT: the same rows. Those of steep VP know no
    state with less than a tenth of the data, those of the wide path none with less than that of the source. */
 START_TEST(every_path_draws_the_same) {
-  for (size_t k = 1; k < n_paths; k++) {
+  for (size_t k = 1; k < n_paths; k += quick() ? 3 : 1) {
     draw_exactly((size_t)_i, 0, paths[k], FM_SOLVER_DOPRI5, .0005);
     draw_exactly((size_t)_i, k, paths[0], FM_SOLVER_DOPRI5, k == 5 ? .01 : k == 7 ? .04 : .001);
   }
 }
 END_TEST
+/* Noise on the way leaves mean and variance: the score is told by every output. */
+START_TEST(every_output_has_the_score) {
+  enum { N = 2000 };
+  static double x[N];
+  const int n = quick() ? 60 : N;
+  static const uint64_t diffusions[] = {FM_DIFFUSION_SIGMA, FM_DIFFUSION_DDPM};
+  for (size_t from = 0; from < 5; from += 4) /* condot, vp */
+    for (size_t k = 0; k < FMI_COUNT(diffusions); k++) {
+      exact e = {paths[from], (size_t)_i};
+      fm_model *model = model_of(&e, 1);
+      const fm_solver_options so = {
+          .struct_size = sizeof so, .method = k == 0 ? FM_SOLVER_HEUN2 : FM_SOLVER_DDIM, .n_steps = 100};
+      const fm_sampler_options o = {.struct_size = sizeof o, .diffusion = diffusions[k], .path = paths[1]};
+      fm_sampler *sampler;
+      OK(fm_sampler_create(ctx, model, &so, &o, &sampler));
+      OK(fm_sampler_draw_f64(ctx, sampler, 4, 0, NULL, NULL, (size_t)n, x));
+      double mean = 0, variance = 0;
+      for (int i = 0; i < n; i++) mean += x[i] / n, variance += (x[i] - m) * (x[i] - m) / n;
+      CLOSE(mean, m, 5 * s / sqrt(n));
+      CLOSE(variance, s * s, s * s * (5 * sqrt(2.0 / n) + .1));
+      fm_sampler_destroy(sampler), fm_model_destroy(model);
+    }
+}
+END_TEST
+
 /* log N(x; 2, 0.5^2), exactly and by probes, on the model's path and on another: div u has a share of the form's
    own and one of the network's. */
 START_TEST(every_output_has_the_density) {
@@ -352,6 +379,7 @@ int main(void) {
 #ifndef FMI_DOUBLE /* callbacks take float */
   tcase_add_loop_test(tests, every_output_draws_the_data, 0, FMI_COUNT(outputs));
   tcase_add_loop_test(tests, every_path_draws_the_same, 0, FMI_COUNT(outputs));
+  tcase_add_loop_test(tests, every_output_has_the_score, 0, FMI_COUNT(outputs));
   tcase_add_loop_test(tests, every_output_has_the_density, 0, FMI_COUNT(outputs));
 #endif
   return run_suite(suite);

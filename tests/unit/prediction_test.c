@@ -4,11 +4,10 @@
 
 #include "io/safetensors.h"
 
-static const char *const path_names[] = {"condot", "cosine", "poly", "vp", "linear-vp", "target-ot:0.1"};
-
 /* ---- one model, read in five ways --------------------------------------------------------------------- */
 
 #ifndef FMI_DOUBLE
+static const char *const path_names[] = {"condot", "cosine", "poly", "vp", "linear-vp", "target-ot:0.1"};
 enum { N_ROWS = 90, N_PARAMS = 3 };
 static const struct {
   uint32_t kind, baseline;
@@ -102,11 +101,19 @@ static double step_of(fm_ctx *ctx, const char *path, size_t output, const fm_tra
 
 static const float start[N_PARAMS] = {.7f, -1.2f, .4f};
 
-/* Weights are the velocity's: one objective, so one loss and one gradient, with every weight there is. */
+static int32_t own_weight(void *user, const fm_time_weight_request *request) {
+  (void)user;
+  for (uint64_t i = 0; i < request->n; i++) request->weight[i] = 1 + request->t[i];
+  return 0;
+}
+
+/* Weights are the velocity's: one objective, so one loss and one gradient, with every weight there is, and with
+   one of the caller's. */
 START_TEST(one_objective_has_one_gradient) {
   fm_ctx *ctx = new_ctx(1);
-  for (uint32_t weight = FM_WEIGHT_CONSTANT; weight <= FM_WEIGHT_MIN_SNR; weight++) {
-    const fm_trainer_options o = {.loss_weight = weight};
+  for (uint32_t weight = FM_WEIGHT_CONSTANT; weight <= FM_WEIGHT_MIN_SNR + 1; weight++) {
+    fm_trainer_options o = {.loss_weight = weight};
+    if (weight > FM_WEIGHT_MIN_SNR) o.loss_weight = 0, o.weight = own_weight;
     double expected[N_PARAMS];
     if (weight == FM_WEIGHT_X1 && strcmp(path_names[_i], "poly") == 0) continue; /* D(0) = 0 */
     const double loss = step_of(ctx, path_names[_i], 0, &o, start, expected);
@@ -288,6 +295,10 @@ START_TEST(files_hold_what_is_predicted) {
     OK(fm_net_create(ctx, 1, NULL, 0, 0, &no, &net));
     OK(fm_trainer_create(ctx, net, path, NULL, NULL, NULL, NULL, NULL, &o, &trainer));
     OK(fm_trainer_step(ctx, trainer, x, NULL, NULL, NULL, NULL, 200, NULL));
+    OK(fm_trainer_publish(ctx, trainer));
+    OK(fm_trainer_latest(ctx, trainer, &model));
+    ck_assert(fm_model_prediction(model) == k % 4 && fm_model_baseline(model) == (k == 4));
+    fm_model_destroy(model);
     OK(fm_trainer_model(ctx, trainer, &model));
     OK(fm_model_with_note(ctx, model, "a", "b", &noted));
     OK(fm_model_save(ctx, noted, file));
@@ -344,7 +355,7 @@ START_TEST(hostile_words_are_refused) {
   OK(fm_model_with_prediction(ctx, velocity, FM_X1, 0, &model));
   OK(fm_model_save(ctx, model, file));
   FILE *f = fopen(file, "rb");
-  static unsigned char bytes[1 << 16], changed[1 << 16];
+  static unsigned char bytes[1 << 18], changed[1 << 18];
   const size_t n = fread(bytes, 1, sizeof bytes, f);
   fclose(f), remove(file);
   for (size_t i = 0; i < FMI_COUNT(words); i++) {
