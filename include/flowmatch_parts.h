@@ -627,8 +627,8 @@ FM_API fm_status fm_sampler_draw_log_density(fm_ctx *ctx, fm_sampler *sampler, u
    Euler's method becomes Euler-Maruyama (the default here), FM_SOLVER_HEUN2 the stochastic Heun method of
    weak order 2; others are FM_E_UNSUPPORTED. No score is asked for at t = 1: Heun's last step is
    Euler-Maruyama's. Near it the score grows as 1 / sigma^2 where data is narrow, so g should fall with sigma.
-   The last three renew noise in steps of FM_SOLVER_DDIM, the default and only one with them: a row becomes
-   alpha x1 + sigma (k x0 + sqrt(1 - k^2) xi) of the next time, sigma staying what it is.
+   FM_DIFFUSION_DDPM, _REFRESH and _RATE renew noise in steps of FM_SOLVER_DDIM, the only method with them and
+   their default: a row becomes alpha x1 + sigma (k x0 + sqrt(1 - k^2) xi) of the next time.
    Noise is keyed by (seed, row, step): "same bits" holds. Transports and fm_sampler_log_density keep to the
    flow. */
 #define FM_DIFFUSION_CONSTANT 1u         /* g = diffusion_level */
