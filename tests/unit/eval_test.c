@@ -404,13 +404,13 @@ static const uint32_t metrics[] = {
 
 /* The same bits for any threads, twice, and stopping. */
 START_TEST(threads_do_not_matter) {
-  enum { N = 150 };
-  double *x = normal_rows(N, 3, .2, 1, 1), *y = normal_rows(N, 3, 0, 1, 2);
+  const size_t n = quick() ? 70 : 150;
+  double *x = normal_rows(n, 3, .2, 1, 1), *y = normal_rows(n, 3, 0, 1, 2);
   for (size_t k = 0; k < FMI_COUNT(metrics); k++) {
     fm_eval_result r[3];
     for (uint32_t i = 0; i < 3; i++) {
       fm_ctx *ctx = new_ctx(i == 2 ? 0 : 1 + 2 * i);
-      r[i] = with_floor(ctx, metrics[k], x, N, y, N, 3, NULL, 0, 2);
+      r[i] = with_floor(ctx, metrics[k], x, n, y, n, 3, NULL, 0, 2);
       fm_ctx_destroy(ctx);
     }
     ck_assert_msg(memcmp(&r[0], &r[1], sizeof r[0]) == 0, "metric %u", (unsigned)metrics[k]);
