@@ -18,7 +18,7 @@ END_TEST
 
 /* One column: sorted rows go together. */
 START_TEST(wasserstein_of_one_column) {
-  enum { N = 700 };
+  enum { N = 300 };
   fm_ctx *ctx = new_ctx(3);
   double *x = normal_rows(N, 1, 0, 1, 1), *y = normal_rows(N, 1, 1, 2, 2), *a = sorted(x, N),
          *b = sorted(y, N);
@@ -52,21 +52,21 @@ static double mean_absolute(double m, double v) {
 }
 
 /* Between N(0, 1) and N(m, s^2): by how much the mean over trials is off in its own standard errors. */
-enum { TRIALS = 24 };
+static size_t trials(void) { return quick() ? 8 : 24; }
 typedef struct moments {
   double mean, error;
 } moments;
 static moments over_trials(fm_ctx *ctx, uint32_t metric, size_t n, size_t n_y, size_t dim, double m,
                            double s) {
   double sum = 0, squares = 0;
-  for (uint64_t trial = 0; trial < TRIALS; trial++) {
+  for (uint64_t trial = 0; trial < trials(); trial++) {
     double *x = normal_rows(n, dim, 0, 1, 2 * trial + 1), *y = normal_rows(n_y, dim, m, s, 7000 + trial);
     const double value = measure(ctx, metric, x, n, y, n_y, dim);
     sum += value, squares += value * value;
     free(x), free(y);
   }
-  const double mean = sum / TRIALS;
-  return (moments){mean, sqrt((squares / TRIALS - mean * mean) / (TRIALS - 1))};
+  const double n_trials = (double)trials(), mean = sum / n_trials;
+  return (moments){mean, sqrt((squares / n_trials - mean * mean) / (n_trials - 1))};
 }
 
 START_TEST(energy_of_gaussians) {
@@ -75,7 +75,7 @@ START_TEST(energy_of_gaussians) {
   const double want = 2 * mean_absolute(m, 1 + s * s) - mean_absolute(0, 2) - mean_absolute(0, 2 * s * s);
   const moments far = over_trials(ctx, FM_METRIC_ENERGY, 300, 200, 1, m, s);
   CLOSE(far.mean, want, 4 * far.error);
-  ck_assert(far.error < want / 8);
+  ck_assert(quick() || far.error < want / 8);
   /* Unbiased: 0 for equal distributions, also of few rows in many columns. */
   const moments same = over_trials(ctx, FM_METRIC_ENERGY, 10, 15, 5, 0, 1);
   CLOSE(same.mean, 0, 4 * same.error);
@@ -93,7 +93,7 @@ START_TEST(mmd_of_gaussians) {
   const double m = .5, s = 1.5;
   enum { N = 300, M = 200, D = 2 };
   double sum = 0, squares = 0, want = 0;
-  for (uint64_t trial = 0; trial < TRIALS; trial++) {
+  for (uint64_t trial = 0; trial < trials(); trial++) {
     double *x = normal_rows(N, D, 0, 1, 2 * trial + 1), *y = normal_rows(M, D, m, s, 7000 + trial);
     fm_eval_options o;
     fm_eval_result r;
@@ -106,12 +106,13 @@ START_TEST(mmd_of_gaussians) {
     if (trial % 2) ck_assert(h == 1.25);
     const double exact =
         mean_kernel(h, 0, 2, D) + mean_kernel(h, 0, 2 * s * s, D) - 2 * mean_kernel(h, m, 1 + s * s, D);
-    sum += r.value - exact, squares += (r.value - exact) * (r.value - exact), want += exact / TRIALS;
+    sum += r.value - exact, squares += (r.value - exact) * (r.value - exact),
+        want += exact / (double)trials();
     free(x), free(y);
   }
-  const double error = sqrt(squares) / TRIALS;
-  CLOSE(sum / TRIALS, 0, 4 * error);
-  ck_assert(error < want / 10);
+  const double error = sqrt(squares) / (double)trials();
+  CLOSE(sum / (double)trials(), 0, 4 * error);
+  ck_assert(quick() || error < want / 10);
   const moments same = over_trials(ctx, FM_METRIC_MMD2, 10, 15, 5, 0, 1);
   CLOSE(same.mean, 0, 4 * same.error);
   fm_ctx_destroy(ctx);
@@ -144,10 +145,10 @@ START_TEST(sliced_w2) {
   fm_eval_result r;
   fm_eval_options_init(&o);
   fm_eval_result_init(&r);
-  o.floor_draws = -1, o.n_directions = 4000;
+  o.floor_draws = -1, o.n_directions = quick() ? 400 : 4000;
   OK(fm_eval_compare(ctx, FM_METRIC_SLICED_W2, x, N, y, N, D, NULL, 0, &o, &r));
   /* cos^2 has mean 1/3 and variance 4/45 on the sphere. */
-  CLOSE(r.value * r.value, 9.0 / D, 5 * 9 * sqrt(4.0 / 45 / 4000));
+  CLOSE(r.value * r.value, 9.0 / D, 5 * 9 * sqrt(4.0 / 45 / (double)o.n_directions));
   CLOSE(measure(ctx, FM_METRIC_SLICED_W2, x, N * D, y, N * D, 1),
         measure(ctx, FM_METRIC_W2, x, N * D, y, N * D, 1), 1e-12);
   /* Each row of x three times, each of y twice: the same distributions, with n and m unlike. */
@@ -212,7 +213,7 @@ static plain sum_plainly(const double *x, size_t n, const double *y, size_t m, s
 
 /* Sizes on both sides of a tile's rows and columns. */
 START_TEST(tiles_against_plain_sums) {
-  static const size_t sizes[][2] = {{4, 4}, {31, 40}, {33, 256}, {257, 32}, {300, 515}};
+  static const size_t sizes[][2] = {{4, 4}, {31, 40}, {33, 256}, {257, 32}, {40, 515}};
   fm_ctx *ctx = new_ctx(3);
   for (size_t s = 0; s < FMI_COUNT(sizes); s++) {
     const size_t n = sizes[s][0], m = sizes[s][1];
@@ -403,13 +404,13 @@ static const uint32_t metrics[] = {
 
 /* The same bits for any threads, twice, and stopping. */
 START_TEST(threads_do_not_matter) {
-  enum { N = 150 };
-  double *x = normal_rows(N, 3, .2, 1, 1), *y = normal_rows(N, 3, 0, 1, 2);
+  const size_t n = quick() ? 70 : 150;
+  double *x = normal_rows(n, 3, .2, 1, 1), *y = normal_rows(n, 3, 0, 1, 2);
   for (size_t k = 0; k < FMI_COUNT(metrics); k++) {
     fm_eval_result r[3];
     for (uint32_t i = 0; i < 3; i++) {
       fm_ctx *ctx = new_ctx(i == 2 ? 0 : 1 + 2 * i);
-      r[i] = with_floor(ctx, metrics[k], x, N, y, N, 3, NULL, 0, 2);
+      r[i] = with_floor(ctx, metrics[k], x, n, y, n, 3, NULL, 0, 2);
       fm_ctx_destroy(ctx);
     }
     ck_assert_msg(memcmp(&r[0], &r[1], sizeof r[0]) == 0, "metric %u", (unsigned)metrics[k]);
