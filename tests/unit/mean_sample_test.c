@@ -88,7 +88,7 @@ START_TEST(steps_are_those_of_the_network) {
   sampler = sampler_of(ctx, model, (fm_solver_options){.method = FM_SOLVER_EULER, .n_steps = 4});
   fill(x), fill(want);
   OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, N, x, NULL, NULL, &stats));
-  for (size_t k = 0; k < 4; k++) step_by_net(ctx, model, want, k / 4.0, (k + 1) / 4.0, k / 4.0);
+  for (int k = 0; k < 4; k++) step_by_net(ctx, model, want, k / 4.0, (k + 1) / 4.0, k / 4.0);
   all_near(x, want, N * DIM, ROUNDING);
   float v[N * DIM], in[N * DIM];
   double t[N];
