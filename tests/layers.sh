@@ -22,7 +22,8 @@ data: core model
 train: core kern op net path couple model data
 sample: core kern op net path model solve
 io: core kern op net path couple model data train
-api: core kern op net path couple model data train sample solve io
+eval: core kern op net path couple model data train sample solve
+api: core kern op net path couple model data train sample solve eval io
 cli:
 '
 

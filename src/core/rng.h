@@ -17,6 +17,7 @@
 #define FMI_STREAM_PAIRS 9u
 #define FMI_STREAM_PROBE 10u
 #define FMI_STREAM_DIFFUSION 11u
+#define FMI_STREAM_EVAL 32u
 
 /* Four words for block `block` of `row`. */
 void fmi_rng_words(uint64_t seed, uint32_t stream, uint64_t row, uint32_t block, uint32_t out[4]);

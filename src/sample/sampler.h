@@ -62,6 +62,7 @@ typedef struct fmi_transport {
   double *out_f64;
   fm_trajectory_fn trajectory;
   void *trajectory_user;
+  bool trajectory_within; /* in normalised units, and from whichever thread */
   const double *times; /* [n_times] from t0 to t1, or NULL */
   size_t n_times;
   double *between;    /* [n_times][n][dim] in the data's units: the states at times, but the first and last */

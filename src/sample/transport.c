@@ -44,6 +44,7 @@ fm_status fmi_transport_check(void *user) {
 static int32_t show(void *user, const fm_trajectory *trajectory) {
   const fmi_tile *w = user;
   fm_trajectory shown = *trajectory;
+  if (w->job->trajectory_within) return w->job->trajectory(w->job->trajectory_user, trajectory);
   fmi_denormalise(w->job->sampler->model->normaliser, trajectory->x, trajectory->n, w->slot->shown);
   shown.x = w->slot->shown;
   return w->job->trajectory(w->job->trajectory_user, &shown);
@@ -186,7 +187,8 @@ fm_status fmi_transport_run(fmi_transport *job, fm_solve_stats *stats, fmi_error
   fm_sampler *s = job->sampler;
   fmi_transport_begin(job);
   fmi_loop loop = {tile_item, job, fmi_ceil_div(job->n, FMI_TILE), s->n_slots};
-  fm_status status = job->trajectory ? run_alone(job, loop.n_items, err) : fmi_loop_run(job->rt, &loop, err);
+  const bool alone = job->trajectory != NULL && !job->trajectory_within;
+  fm_status status = alone ? run_alone(job, loop.n_items, err) : fmi_loop_run(job->rt, &loop, err);
   fmi_transport_collect(s, stats);
   return status;
 }
