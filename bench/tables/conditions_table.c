@@ -59,8 +59,8 @@ static void make_block(stream *s, uint64_t block) {
   for (size_t i = 0; i < s->n; i++) s->index[i] = i;
   if (s->coupling)
     TABLES_OK(s->run->ctx, fm_coupling_pair_f64(s->run->ctx, s->coupling, s->x0, s->x1,
-                                                s->method->aware ? s->labels : NULL, NULL, s->n, 0, 0, s->index,
-                                                NULL, NULL));
+                                                s->method->aware ? s->labels : NULL, NULL, s->n, 0, 0,
+                                                s->index, NULL, NULL));
 }
 
 static int32_t pull(void *user, const fm_pull_request *request) {
@@ -83,8 +83,7 @@ static stream make_stream(const tables_run *run, const struct method *m, uint64_
   s.x1 = tables_alloc(2 * s.n, sizeof *s.x1);
   s.labels = tables_alloc(s.n, sizeof *s.labels);
   s.index = tables_alloc(s.n, sizeof *s.index);
-  if (m->ot)
-    TABLES_OK(run->ctx, fm_coupling_create(run->ctx, s.n, 2, m->aware, 0, NULL, &s.coupling));
+  if (m->ot) TABLES_OK(run->ctx, fm_coupling_create(run->ctx, s.n, 2, m->aware, 0, NULL, &s.coupling));
   return s;
 }
 
@@ -138,7 +137,8 @@ static void run_method(const tables_run *run, int which, uint64_t seed, const te
     tables_carry(run, model, way, m->classes ? t->labels : NULL, t->x0, t->n, t->made, NULL, &nfe);
     w2[k] = tables_w2_squared(run, t->made, t->x1, t->n);
   }
-  tables_say(run, "%s: W2^2 %.3f with one step (published %s), %.3f with dopri5 (published %s), %llu evaluations",
+  tables_say(run,
+             "%s: W2^2 %.3f with one step (published %s), %.3f with dopri5 (published %s), %llu evaluations",
              what, w2[0], m->published_euler, w2[1], m->published_dopri5, (unsigned long long)nfe);
   tables_add(&r->euler[which], w2[0]);
   tables_add(&r->dopri5[which], w2[1]);
@@ -168,10 +168,11 @@ static void run_seed(const tables_run *run, uint64_t seed, results *r) {
   free(t.labels);
 }
 
-static void accept_below(tables_run *run, const char *how, const tables_values *aware, const tables_values *other,
-                         const char *name) {
-  tables_accept(run, tables_mean(aware) < tables_mean(other), "classes, %s: condition-aware OT below %s: %.4f, %.4f",
-                how, name, tables_mean(aware), tables_mean(other));
+static void accept_below(tables_run *run, const char *how, const tables_values *aware,
+                         const tables_values *other, const char *name) {
+  tables_accept(run, tables_mean(aware) < tables_mean(other),
+                "classes, %s: condition-aware OT below %s: %.4f, %.4f", how, name, tables_mean(aware),
+                tables_mean(other));
 }
 
 int main(int argc, char **argv) {
@@ -180,11 +181,13 @@ int main(int argc, char **argv) {
   char a[48], b[48];
   tables_begin(&run, "conditions", "2. Conditions and OT", argc, argv);
   for (uint64_t seed = 0; seed < run.n_seeds; seed++) run_seed(&run, seed, &r);
-  tables_write(&run, "\n| W2^2 | Euler, 1 step | published | dopri5 1e-4 | published |\n|---|---|---|---|---|\n");
+  tables_write(&run,
+               "\n| W2^2 | Euler, 1 step | published | dopri5 1e-4 | published |\n|---|---|---|---|---|\n");
   for (int k = 0; k < N_METHODS; k++)
     tables_write(&run, "| %s | %s | %s | %s | %s |\n", methods[k].name, tables_text(&r.euler[k], a),
                  methods[k].published_euler, tables_text(&r.dopri5[k], b), methods[k].published_dopri5);
-  tables_write(&run, "| two true sets of the same classes (the floor) | | | %s | |\n\n", tables_text(&r.floor, a));
+  tables_write(&run, "| two true sets of the same classes (the floor) | | | %s | |\n\n",
+               tables_text(&r.floor, a));
   accept_below(&run, "one step", &r.euler[CLASS_AWARE], &r.euler[CLASS_OT], "plain OT");
   accept_below(&run, "one step", &r.euler[CLASS_AWARE], &r.euler[CLASS_FM], "FM");
   accept_below(&run, "dopri5", &r.dopri5[CLASS_AWARE], &r.dopri5[CLASS_OT], "plain OT");

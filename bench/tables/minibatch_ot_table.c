@@ -22,9 +22,19 @@ typedef struct task {
 } task;
 
 static const task tasks[] = {
-    {"N->8g", "noise", false, 5, .562, {".373 ± .103", ".303 ± .043", ".343 ± .058", ".421 ± .071"},
+    {"N->8g",
+     "noise",
+     false,
+     5,
+     .562,
+     {".373 ± .103", ".303 ± .043", ".343 ± .058", ".421 ± .071"},
      {".202 ± .055", ".031 ± .027", ".190 ± .054", ".044 ± .031"}},
-    {"moons->8g", "moons", true, 12, 1.5, {"1.557 ± .407", ".601 ± .027", "-", "1.525 ± .330"},
+    {"moons->8g",
+     "moons",
+     true,
+     12,
+     1.5,
+     {"1.557 ± .407", ".601 ± .027", "-", "1.525 ± .330"},
      {"2.680 ± .292", ".015 ± .010", "-", ".203 ± .090"}},
 };
 #define N_TASKS (sizeof tasks / sizeof tasks[0])
@@ -94,7 +104,8 @@ static fm_model *train(const tables_run *run, const char *path, const task *t, c
   if (t->moons)
     TABLES_OK(run->ctx, fm_prior_create_shuffled_rows_f64(run->ctx, r->train0, TRAIN_ROWS, 2, &prior));
   recipe.prior = prior;
-  TABLES_OK(run->ctx, fm_data_create_f64(run->ctx, x1, x0, NULL, NULL, NULL, TRAIN_ROWS, 2, 0, 0, NULL, &data));
+  TABLES_OK(run->ctx,
+            fm_data_create_f64(run->ctx, x1, x0, NULL, NULL, NULL, TRAIN_ROWS, 2, 0, 0, NULL, &data));
   fm_model *model = tables_train(run, &recipe, data, seed, what);
   fm_data_destroy(data);
   fm_prior_destroy(prior);
@@ -106,8 +117,8 @@ static fm_model *train_reflow(const tables_run *run, const task *t, const rows_o
                               const char *what) {
   double *carried = tables_alloc(2 * (size_t)TRAIN_ROWS, sizeof *carried);
   fm_model *first = train(run, "condot", t, r, NULL, r->train1, false, seed, what);
-  tables_carry(run, first, (tables_way){FM_SOLVER_EULER, N_EULER, 0}, NULL, r->train0, TRAIN_ROWS, carried, NULL,
-               NULL);
+  tables_carry(run, first, (tables_way){FM_SOLVER_EULER, N_EULER, 0}, NULL, r->train0, TRAIN_ROWS, carried,
+               NULL, NULL);
   fm_model *second = train(run, "condot", t, r, r->train0, carried, false, seed + 1000, what);
   fm_model_destroy(first);
   free(carried);
@@ -123,14 +134,14 @@ static void run_method(const tables_run *run, const task *t, const rows_of_task 
   if (method == REFLOW)
     model = train_reflow(run, t, r, seed, what);
   else
-    model = train(run, method == LIPMAN ? "target-ot:0.1" : "icfm:0.1", t, r, NULL, r->train1, method == OTCFM,
-                  seed, what);
-  tables_carry(run, model, (tables_way){FM_SOLVER_EULER, N_EULER, 0}, NULL, r->test0, r->n_test, made, &energy,
-               NULL);
+    model = train(run, method == LIPMAN ? "target-ot:0.1" : "icfm:0.1", t, r, NULL, r->train1,
+                  method == OTCFM, seed, what);
+  tables_carry(run, model, (tables_way){FM_SOLVER_EULER, N_EULER, 0}, NULL, r->test0, r->n_test, made,
+               &energy, NULL);
   double w2 = sqrt(tables_w2_squared(run, made, r->test1, r->n_test));
   double npe = fabs(energy - r->w2_squared) / r->w2_squared;
-  tables_say(run, "%s: W2 %.3f (published %s), NPE %.3f (published %s)", what, w2, t->published_w2[method], npe,
-             t->published_npe[method]);
+  tables_say(run, "%s: W2 %.3f (published %s), NPE %.3f (published %s)", what, w2, t->published_w2[method],
+             npe, t->published_npe[method]);
   tables_add(&out->w2[method], w2);
   tables_add(&out->npe[method], npe);
   if (seed == 0) {
@@ -173,8 +184,9 @@ static void report(tables_run *run, const results r[N_TASKS]) {
   tables_write(run, "\n");
   for (size_t k = 0; k < N_TASKS; k++) {
     double ot = tables_mean(&r[k].npe[OTCFM]), independent = tables_mean(&r[k].npe[ICFM]);
-    tables_accept(run, ot <= independent / 5, "%s: NPE of OT-CFM at most a fifth of I-CFM's: %.3f of %.3f is %.3f",
-                  tasks[k].name, ot, independent, ot / independent);
+    tables_accept(run, ot <= independent / 5,
+                  "%s: NPE of OT-CFM at most a fifth of I-CFM's: %.3f of %.3f is %.3f", tasks[k].name, ot,
+                  independent, ot / independent);
   }
 }
 

@@ -62,8 +62,8 @@ fm_model *tables_train(const tables_run *run, const tables_recipe *recipe, const
   TABLES_OK(run->ctx,
             fm_net_create(run->ctx, 2, recipe->n_classes, recipe->n_classes != NULL, 0, &recipe->net, &net));
   TABLES_OK(run->ctx, fm_optimizer_create(run->ctx, &o, &optimizer));
-  TABLES_OK(run->ctx, fm_trainer_create(run->ctx, net, path, recipe->prior, NULL, NULL, optimizer, NULL, &t,
-                                        &trainer));
+  TABLES_OK(run->ctx,
+            fm_trainer_create(run->ctx, net, path, recipe->prior, NULL, NULL, optimizer, NULL, &t, &trainer));
   TABLES_OK(run->ctx, fm_trainer_run(run->ctx, trainer, data, 0));
   TABLES_OK(run->ctx, fm_trainer_model(run->ctx, trainer, &model));
   tables_say(run, "%s: %llu steps in %.0f s", what, (unsigned long long)o.n_steps, tables_seconds() - began);
@@ -123,14 +123,13 @@ void tables_carry(const tables_run *run, const fm_model *model, tables_way way, 
 /* ---- metrics ----------------------------------------------------------------------------------------- */
 
 double tables_w2_squared(const tables_run *run, const double *a, const double *b, size_t n) {
-  fm_coupling *coupling = NULL;
-  fm_coupling_stats stats;
-  fm_coupling_stats_init(&stats);
-  TABLES_OK(run->ctx, fm_coupling_create(run->ctx, n, 2, 0, 0, NULL, &coupling));
-  TABLES_OK(run->ctx,
-            fm_coupling_pair_f64(run->ctx, coupling, a, b, NULL, NULL, n, 0, 0, NULL, NULL, &stats));
-  fm_coupling_destroy(coupling);
-  return stats.cost;
+  fm_eval_options o;
+  fm_eval_result r;
+  fm_eval_options_init(&o);
+  fm_eval_result_init(&r);
+  o.floor_draws = -1; /* floors are between sets that the tables draw */
+  TABLES_OK(run->ctx, fm_eval_compare(run->ctx, FM_METRIC_W2, a, n, b, n, 2, NULL, 0, &o, &r));
+  return r.value * r.value;
 }
 
 double tables_mean_square(const double *a, const double *b, size_t n) {

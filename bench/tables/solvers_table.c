@@ -20,9 +20,9 @@ typedef struct method {
 } method;
 
 static const method methods[] = {
-    {"Euler", FM_SOLVER_EULER, 1, 0, 1, true},      {"midpoint", FM_SOLVER_MIDPOINT, 2, 0, 2, true},
-    {"Heun", FM_SOLVER_HEUN2, 2, 0, 2, true},       {"RK4", FM_SOLVER_RK4, 4, 0, 4, true},
-    {"AB2", FM_SOLVER_AB2, 1, 1, 2, false},         {"AB3", FM_SOLVER_AB3, 1, 4, 3, false},
+    {"Euler", FM_SOLVER_EULER, 1, 0, 1, true}, {"midpoint", FM_SOLVER_MIDPOINT, 2, 0, 2, true},
+    {"Heun", FM_SOLVER_HEUN2, 2, 0, 2, true},  {"RK4", FM_SOLVER_RK4, 4, 0, 4, true},
+    {"AB2", FM_SOLVER_AB2, 1, 1, 2, false},    {"AB3", FM_SOLVER_AB3, 1, 4, 3, false},
     {"AB4", FM_SOLVER_AB4, 1, 9, 4, false},
 };
 #define N_METHODS (sizeof methods / sizeof methods[0])
@@ -37,7 +37,9 @@ static uint32_t steps_for(const method *m, uint32_t budget) {
   return m->start > 0 && n < (uint32_t)m->order ? 0 : n;
 }
 
-static double rms(const double *a, const double *b, size_t n) { return sqrt(tables_mean_square(a, b, n) / 2); }
+static double rms(const double *a, const double *b, size_t n) {
+  return sqrt(tables_mean_square(a, b, n) / 2);
+}
 
 /* ---- the exact velocity ------------------------------------------------------------------------------ */
 
@@ -91,7 +93,8 @@ static void solve_exact(const tables_run *run, schedule (*at)(double), uint32_t 
   o.n_steps = n_steps;
   TABLES_OK(run->ctx, fm_solver_create(run->ctx, 2, &o, &solver));
   memcpy(out, x, 2 * N_ROWS * sizeof *out);
-  TABLES_OK(run->ctx, fm_solver_solve(run->ctx, solver, mixture_velocity, &at, 0, 1, N_ROWS, out, NULL, NULL, NULL));
+  TABLES_OK(run->ctx,
+            fm_solver_solve(run->ctx, solver, mixture_velocity, &at, 0, 1, N_ROWS, out, NULL, NULL, NULL));
   fm_solver_destroy(solver);
 }
 
@@ -101,12 +104,13 @@ typedef struct errors {
   double at[N_METHODS][N_BUDGETS]; /* 0: not possible */
 } errors;
 
-typedef void (*solve_fn)(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps, const double *x,
-                         double *out);
+typedef void (*solve_fn)(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps,
+                         const double *x, double *out);
 
 static errors measure(const tables_run *run, solve_fn solve, const void *what, const double *x) {
   errors e = {{{0}}};
-  double *reference = tables_alloc(2 * N_ROWS, sizeof *reference), *out = tables_alloc(2 * N_ROWS, sizeof *out);
+  double *reference = tables_alloc(2 * N_ROWS, sizeof *reference),
+         *out = tables_alloc(2 * N_ROWS, sizeof *out);
   solve(run, what, FM_SOLVER_RK4, N_REFERENCE, x, reference);
   for (size_t m = 0; m < N_METHODS; m++)
     for (size_t b = 0; b < N_BUDGETS; b++) {
@@ -140,7 +144,8 @@ static void write_errors(const tables_run *run, const char *title, const errors 
   }
 }
 
-static void save_curves(const tables_run *run, const char *file, const errors *e, bool append, const char *suffix) {
+static void save_curves(const tables_run *run, const char *file, const errors *e, bool append,
+                        const char *suffix) {
   FILE *out = fopen(tables_path(run, file), append ? "a" : "w");
   if (!out) {
     perror(file);
@@ -148,7 +153,8 @@ static void save_curves(const tables_run *run, const char *file, const errors *e
   }
   for (size_t m = 0; m < N_METHODS; m++)
     for (size_t b = 0; b < N_BUDGETS; b++)
-      if (e->at[m][b] > 0) fprintf(out, "%s%s,%u,%.6e\n", methods[m].name, suffix, (unsigned)budgets[b], e->at[m][b]);
+      if (e->at[m][b] > 0)
+        fprintf(out, "%s%s,%u,%.6e\n", methods[m].name, suffix, (unsigned)budgets[b], e->at[m][b]);
   fclose(out);
 }
 
@@ -166,8 +172,11 @@ static double evaluations_at(const errors *e, size_t m, double error) {
 }
 
 static void write_ratio(const tables_run *run, const char *title, const errors *ot, const errors *vp) {
-  tables_write(run, "\n%s: evaluations of the OT path as a share of the diffusion path's at equal error (Lipman et "
-                    "al.: about 0.60).\n\n| error |", title);
+  tables_write(
+      run,
+      "\n%s: evaluations of the OT path as a share of the diffusion path's at equal error (Lipman et "
+      "al.: about 0.60).\n\n| error |",
+      title);
   for (size_t m = 0; m < 4; m++) tables_write(run, " %s |", methods[m].name);
   tables_write(run, "\n|---|---|---|---|---|\n");
   for (int k = 0; k < 4; k++) {
@@ -186,14 +195,14 @@ static void write_ratio(const tables_run *run, const char *title, const errors *
 
 /* ---- the exact part ------------------------------------------------------------------------------------ */
 
-static void solve_ot(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps, const double *x,
-                     double *out) {
+static void solve_ot(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps,
+                     const double *x, double *out) {
   (void)what;
   solve_exact(run, optimal_transport, which, n_steps, x, out);
 }
 
-static void solve_vp(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps, const double *x,
-                     double *out) {
+static void solve_vp(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps,
+                     const double *x, double *out) {
   (void)what;
   solve_exact(run, diffusion, which, n_steps, x, out);
 }
@@ -218,13 +227,15 @@ static double slope(const tables_run *run, const method *m, const double *x, con
 static void run_exact(tables_run *run, const double *x) {
   double *reference = tables_alloc(2 * N_ROWS, sizeof *reference);
   solve_exact(run, optimal_transport, FM_SOLVER_RK4, 4 * N_REFERENCE, x, reference);
-  tables_write(run, "Exact velocity of eight Gaussians (radius %g, deviation %g), %u rows. Slopes over 64 to 512 "
-                    "evaluations, OT path:\n\n", RADIUS, DEVIATION, N_ROWS);
+  tables_write(run,
+               "Exact velocity of eight Gaussians (radius %g, deviation %g), %u rows. Slopes over 64 to 512 "
+               "evaluations, OT path:\n\n",
+               RADIUS, DEVIATION, N_ROWS);
   for (size_t m = 0; m < N_METHODS; m++) {
     double found = slope(run, &methods[m], x, reference);
     if (methods[m].judged)
-      tables_accept(run, fabs(found - methods[m].order) <= .2, "%s: slope %.3f, order %g", methods[m].name, found,
-                    methods[m].order);
+      tables_accept(run, fabs(found - methods[m].order) <= .2, "%s: slope %.3f, order %g", methods[m].name,
+                    found, methods[m].order);
     else
       tables_write(run, "- %s: slope %.3f, order %g\n", methods[m].name, found, methods[m].order);
   }
@@ -238,8 +249,8 @@ static void run_exact(tables_run *run, const double *x) {
 
 /* ---- trained networks ---------------------------------------------------------------------------------- */
 
-static void solve_model(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps, const double *x,
-                        double *out) {
+static void solve_model(const tables_run *run, const void *what, uint32_t which, uint32_t n_steps,
+                        const double *x, double *out) {
   tables_carry(run, what, (tables_way){which, n_steps, 0}, NULL, x, N_ROWS, out, NULL, NULL);
 }
 
@@ -269,8 +280,10 @@ int main(int argc, char **argv) {
   run_exact(&run, x);
   errors ot = run_trained(&run, "condot", "checkerboard, OT path", x);
   errors vp = run_trained(&run, "vp", "checkerboard, diffusion path", x);
-  write_errors(&run, "Trained on the checkerboard (MLP 3 x 128 SiLU, one seed), OT path: error against 1000 steps "
-                     "of RK4 of the same network.", &ot);
+  write_errors(&run,
+               "Trained on the checkerboard (MLP 3 x 128 SiLU, one seed), OT path: error against 1000 steps "
+               "of RK4 of the same network.",
+               &ot);
   write_errors(&run, "The same, diffusion path.", &vp);
   write_ratio(&run, "Trained", &ot, &vp);
   save_curves(&run, "errors_trained.csv", &ot, false, "");

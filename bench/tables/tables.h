@@ -3,6 +3,7 @@
 #ifndef TABLES_H
 #define TABLES_H
 
+#include "flowmatch_eval.h"
 #include "flowmatch_parts.h"
 
 #include <stdbool.h>
@@ -43,6 +44,8 @@ size_t tables_ot_rows(const tables_run *run, size_t recipe);
 void tables_say(const tables_run *run, const char *format, ...) TABLES_PRINTF(2, 3);
 void tables_write(const tables_run *run, const char *format, ...) TABLES_PRINTF(2, 3);
 void tables_accept(tables_run *run, bool holds, const char *format, ...) TABLES_PRINTF(3, 4);
+/* The same for what a bounded run can't be expected to reach: there it is told, not judged. */
+void tables_accept_whole(tables_run *run, bool holds, const char *format, ...) TABLES_PRINTF(3, 4);
 /* DIR/FILE, valid until the next call. */
 const char *tables_path(const tables_run *run, const char *file);
 /* Rows [n][2] as a table that flowmatch plot reads, and a model for it. */
