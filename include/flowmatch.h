@@ -313,6 +313,8 @@ typedef struct fm_net_options {
   int32_t time_features;   /* even count of cos and sin features; 0: 64; negative: t itself as one input */
   uint32_t class_features; /* length of a class column's embedding; 0: 32 */
   double dropout;          /* share of hidden units set to 0 in a training step, below 1; 0: none */
+  uint64_t n_times;        /* 1: u(t, x); 2: also of r >= t, the mean velocity on [t, r] (FM_OBJECTIVE_MEAN_FLOW).
+                              0: 1 */
 } fm_net_options;
 
 /* A built-in architecture. n_classes [n_class_columns] gives each class column's number of classes (each at
@@ -499,6 +501,10 @@ typedef struct fm_trainer_options {
   double coupling_condition_weight; /* of normalised condition vectors */
   fm_cost_fn coupling_cost;         /* as there */
   void *coupling_cost_user;         /* given to it */
+  uint64_t objective;       /* FM_OBJECTIVE_... (flowmatch_parts.h); 0: flow matching. The rest is mean flow's: */
+  double mean_share;        /* of rows with r > t; 0: 0.25; negative: none */
+  double mean_weight_power; /* p of a row's weight (e + c)^-p, e its mean square error; at most 8; 0: none */
+  double mean_weight_offset; /* c; 0: 1e-3 */
 } fm_trainer_options;
 
 /* path NULL: CondOT; prior NULL: Gaussian; normaliser, cond_normaliser NULL: identity; optimizer NULL: its
@@ -585,6 +591,8 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 #define FM_SOLVER_EXPONENTIAL_2M 13u /* order 2 [1] in x1, of the class of DPM-Solver++(2M) (Lu et al., arXiv
                                   2211.01095), for few steps. For samplers only, without densities and with
                                   gamma = 0, else FM_E_UNSUPPORTED */
+#define FM_SOLVER_MEAN 14u    /* steps by the mean velocity [1], n_steps 0: 1. For samplers of models of it
+                                 (FM_OBJECTIVE_MEAN_FLOW), from t to a later one, else FM_E_UNSUPPORTED */
 /* Methods that choose their steps for every row by itself; with fixed_steps they take n_steps fixed ones: */
 #define FM_SOLVER_DOPRI5 2u /* order 5(4), Dormand & Prince [6] */
 #define FM_SOLVER_BS32 8u   /* order 3(2), Bogacki & Shampine [3] */
@@ -596,7 +604,8 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
    Hairer's DOPRI5. */
 typedef struct fm_solver_options {
   uint64_t struct_size;
-  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker */
+  uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data; Euler is quicker. Draws
+                         of models of a mean velocity: FM_SOLVER_MEAN */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored where steps are chosen */
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */

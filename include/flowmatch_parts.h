@@ -141,7 +141,9 @@ FM_API fm_status fm_net_tensor(fm_ctx *ctx, const fm_net *net, size_t index, con
                                size_t *offset, uint64_t shape[3]);
 /* Initial parameters, the same for the same seed: params [n_params]. */
 FM_API fm_status fm_net_init(fm_ctx *ctx, const fm_net *net, uint64_t seed, float *params);
-/* The network itself on normalised rows: params [n_params], x [n][dim], t [n], labels
+/* The times that a row has: 1, or 2, t and r, for a mean velocity on [t, r]; 0 for NULL. */
+FM_API size_t fm_net_n_times(const fm_net *net);
+/* The network itself on normalised rows: params [n_params], x [n][dim], t [n][n_times], labels
    [n][n_class_columns] or NULL (null class), cond [n][cond_dim] or NULL (absent), out [n][dim].
    Unlike fm_sampler_velocity, these three allocate their workspace for the call. */
 FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
@@ -152,7 +154,7 @@ FM_API fm_status fm_net_velocity(fm_ctx *ctx, const fm_net *net, const float *pa
 FM_API fm_status fm_net_vjp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
                             const double *t, const int32_t *labels, const float *cond, const float *d_out,
                             size_t n, float *d_x, float *d_params);
-/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n] or NULL; out, d_out [n][dim], out
+/* Jacobian-vector product J(x) dx + du/dt dt: dx [n][dim] or NULL, dt [n][n_times] or NULL; out, d_out [n][dim], out
    may be NULL. FM_E_UNSUPPORTED for custom networks. */
 FM_API fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const float *x,
                             const double *t, const int32_t *labels, const float *cond, const float *dx,
@@ -281,6 +283,16 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 
 /* ---- Training ------------------------------------------------------------------------------------ */
 
+/* What training is for. */
+#define FM_OBJECTIVE_FLOW 0u      /* the velocity u(t, x): conditional flow matching */
+#define FM_OBJECTIVE_MEAN_FLOW 1u /* the mean velocity u(x, t, r) on [t, r], for draws in one or two steps (MeanFlow,
+                                     Geng et al., arXiv 2505.13447): needs net_options.n_times = 2 (fm_fit sets
+                                     it), else FM_E_MISMATCH, and gamma = 0, else FM_E_UNSUPPORTED. The target is
+                                     v + (r - t) d/dt u, without a gradient through it. t and r are the lesser and
+                                     the greater of two draws of time_sampling, the loss is told without the weight
+                                     of power p. The paper has logit-normal times, a = 0.4, and p = 1, which
+                                     suits many columns: in few it moves u off the mean (docs/numerics.md) */
+
 /* At which times training looks. u, v are uniform; a, b are time_a, time_b, and 0 is the default of each. */
 #define FM_TIME_UNIFORM 1u      /* the default */
 #define FM_TIME_LOGIT_NORMAL 2u /* logit t ~ N(a, b^2), a 0, b 1: the middle; a > 0 nearer the data (Esser et
@@ -300,7 +312,8 @@ FM_API fm_status fm_model_get_params(fm_ctx *ctx, const fm_model *model, float *
 #define FM_WEIGHT_MIN_SNR 5u  /* min(alpha^2 / sigma^2, a) (sigma / D)^2, a = weight_a 5 (Hang et al. 2023) */
 
 /* Times from uniforms: t[i] in [0, 1] a function of uniforms[i] alone, two independent numbers in (0, 1).
-   They are then mapped to the path's interval. Called once a step, from the thread that trains. */
+   They are then mapped to the path's interval. Called once a step (twice for mean flow: t, then r), from the
+   thread that trains. */
 struct fm_time_request {
   uint64_t struct_size;
   uint64_t n;
@@ -537,7 +550,7 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
 /* The model's velocity in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim], normalised too,
-   to out [n][dim]; t is brought into the path's interval. On FM_E_NONFINITE earlier rows of out are
+   to out [n][dim]; t is brought into the path's interval, and r is t. On FM_E_NONFINITE earlier rows of out are
    written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);

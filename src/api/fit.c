@@ -36,8 +36,13 @@ static fm_status prepare(fit *f, const fm_path *path, const fm_prior *prior, con
                          const fm_net_options *net_options, const fm_trainer_options *options) {
   FMI_TRY(count_classes(f));
   FMI_TRY(fit_statistics(f));
-  FMI_TRY(fm_net_create(f->ctx, f->data->dim, f->n_classes, f->data->n_class_columns, f->data->cond_dim,
-                        net_options, &f->net));
+  fm_ctx *ctx = f->ctx;
+  READ_OPTIONS(fm_net_options, no, net_options);
+  READ_OPTIONS(fm_trainer_options, to, options);
+  if (no.n_times == 0 && to.objective == FM_OBJECTIVE_MEAN_FLOW) no.n_times = 2;
+  no.struct_size = sizeof no;
+  FMI_TRY(fm_net_create(ctx, f->data->dim, f->n_classes, f->data->n_class_columns, f->data->cond_dim, &no,
+                        &f->net));
   return fm_trainer_create(f->ctx, f->net, path, prior, f->normaliser, f->cond_normaliser, optimizer, NULL,
                            options, &f->trainer);
 }

@@ -27,6 +27,7 @@ size_t fm_net_dim(const fm_net *net) { return net ? net->dim : 0; }
 size_t fm_net_n_params(const fm_net *net) { return net ? net->n_params : 0; }
 size_t fm_net_n_class_columns(const fm_net *net) { return net ? net->n_class_columns : 0; }
 size_t fm_net_cond_dim(const fm_net *net) { return net ? net->cond_dim : 0; }
+size_t fm_net_n_times(const fm_net *net) { return net ? net->n_times : 0; }
 
 uint32_t fm_net_n_classes(const fm_net *net, size_t column) {
   return net && column < net->n_class_columns ? net->n_classes[column] : 0;
@@ -133,11 +134,11 @@ static fm_status open_session(session *s, const fm_net *net, uint32_t wants, con
 static fmi_rows rows_from(const session *s, size_t first) {
   fmi_rows r = s->rows;
   r.x += first * r.dim;
-  r.t += first;
+  r.t += first * s->plan->net->n_times;
   if (r.labels) r.labels += first * r.n_class_columns;
   if (r.cond) r.cond += first * r.cond_dim;
   if (r.dx) r.dx += first * r.dim;
-  if (r.dt) r.dt += first;
+  if (r.dt) r.dt += first * s->plan->net->n_times;
   if (r.d_x) r.d_x += first * r.dim;
   return r;
 }
@@ -152,7 +153,7 @@ static fm_status check_call(fm_ctx *ctx, const fm_net *net, const float *params,
   REQUIRE_ARRAY(t, n);
   FMI_TRY(fmi_check_finite_f32("params", params, 1, net->n_params, &ctx->err));
   FMI_TRY(fmi_check_finite_f32("x", x, n, net->dim, &ctx->err));
-  FMI_TRY(fmi_check_finite_f64("t", t, n, 1, &ctx->err));
+  FMI_TRY(fmi_check_finite_f64("t", t, n, net->n_times, &ctx->err));
   FMI_TRY(fmi_check_labels(net, labels, n, &ctx->err));
   return cond ? fmi_check_finite_f32("cond", cond, n, net->cond_dim, &ctx->err) : FM_OK;
 }
@@ -221,7 +222,7 @@ fm_status fm_net_jvp(fm_ctx *ctx, const fm_net *net, const float *params, const 
   FMI_TRY(check_call(ctx, net, params, x, t, labels, cond, n));
   REQUIRE_ARRAY(d_out, n);
   if (dx) FMI_TRY(fmi_check_finite_f32("dx", dx, n, net->dim, &ctx->err));
-  if (dt) FMI_TRY(fmi_check_finite_f64("dt", dt, n, 1, &ctx->err));
+  if (dt) FMI_TRY(fmi_check_finite_f64("dt", dt, n, net->n_times, &ctx->err));
   for (size_t i = 0; i < net->n_nodes; i++)
     if (net->nodes[i].op->jvp == NULL)
       return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "net: its operator '%s' has no Jacobian-vector product",

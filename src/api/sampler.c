@@ -48,6 +48,9 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
   REQUIRE(o.deadline >= 0, "sampler_options.deadline: expected 0 or more seconds, found %g", o.deadline);
   FMI_TRY(check_divergence(ctx, &o));
   FMI_TRY(check_diffusion(ctx, &o, &so, model->net->dim));
+  /* What such a model is for; steps chosen by a tolerance otherwise. */
+  if (so.method == 0 && so.fixed_steps == 0 && o.divergence == 0 && model->net->n_times == 2)
+    so.method = FM_SOLVER_MEAN;
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&so, &config, &ctx->err));
   if (o.diffusion == FM_DIFFUSION_OVERSHOOT && config.method->kind != FM_SOLVER_EULER)
@@ -58,7 +61,7 @@ fm_status fm_sampler_create(fm_ctx *ctx, const fm_model *model, const fm_solver_
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
                     "solver_options.method: with diffusion expected euler or heun2, found %s",
                     config.method->name);
-  if (o.divergence != 0 && config.method->stepper->needs_path)
+  if (o.divergence != 0 && fmi_method_needs_model(config.method))
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED, "solver_options.method: log-densities can't go by %s",
                     config.method->name);
   RETURN_HANDLE(fmi_sampler_new(&ctx->runtime, model, &config, &o, &ctx->err));
@@ -115,6 +118,15 @@ fm_status fm_sampler_draw_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, u
   return draw(ctx, sampler, seed, first_row, labels, cond, n, NULL, out);
 }
 
+/* A mean velocity is learned from a time to a later one. */
+static fm_status check_way(fm_ctx *ctx, const fm_sampler *sampler, double t0, double t1) {
+  const fmi_method *method = sampler->config.method;
+  if (!method->stepper->needs_mean || t0 <= t1) return FM_OK;
+  return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
+                  "solver_options.method: %s goes to later times, not from %g to %g; expected another method",
+                  method->name, t0, t1);
+}
+
 fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, double t1, const int32_t *labels,
                                const float *cond, size_t n, double *x, fm_trajectory_fn trajectory,
                                void *trajectory_user, fm_solve_stats *stats) {
@@ -123,6 +135,7 @@ fm_status fm_sampler_transport(fm_ctx *ctx, fm_sampler *sampler, double t0, doub
   REQUIRE_POINTER(sampler);
   REQUIRE(t0 >= 0 && t0 <= 1, "t0: expected 0 to 1, found %g", t0);
   REQUIRE(t1 >= 0 && t1 <= 1, "t1: expected 0 to 1, found %g", t1);
+  FMI_TRY(check_way(ctx, sampler, t0, t1));
   REQUIRE_ARRAY(x, n);
   FMI_TRY(check_conditions(ctx, sampler->model->net, labels, cond, n));
   FMI_TRY(fmi_check_finite_f64("x", x, n, sampler->model->net->dim, &ctx->err));
@@ -152,6 +165,7 @@ fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const double
   FMI_TRY(fmi_check_times(times, n_times, &ctx->err));
   for (size_t k = 0; k < n_times; k += n_times - 1)
     REQUIRE(times[k] >= 0 && times[k] <= 1, "times[%zu]: expected 0 to 1, found %g", k, times[k]);
+  FMI_TRY(check_way(ctx, sampler, times[0], times[1]));
   const size_t dim = sampler->model->net->dim;
   REQUIRE_ARRAY(x, n);
   REQUIRE_ARRAY(out, n);

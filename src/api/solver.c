@@ -34,9 +34,9 @@ fm_status fm_solver_create(fm_ctx *ctx, size_t dim, const fm_solver_options *opt
   READ_OPTIONS(fm_solver_options, o, options);
   fmi_solve_config config;
   FMI_TRY(fmi_solve_configure(&o, &config, &ctx->err));
-  if (config.method->stepper->needs_path)
+  if (fmi_method_needs_model(config.method))
     return fmi_fail(&ctx->err, FM_E_UNSUPPORTED,
-                    "solver_options.method: %s is for samplers, whose path it uses", config.method->name);
+                    "solver_options.method: %s is for samplers, whose model it uses", config.method->name);
   fm_solver *s = fmi_object_create(ctx->memory, sizeof *s, destroy, &ctx->err);
   if (s == NULL) return FM_E_NOMEM;
   s->dim = dim;

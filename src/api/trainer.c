@@ -136,7 +136,8 @@ fm_status fm_model_evaluate(fm_ctx *ctx, const fm_model *model, const fm_data *d
   REQUIRE_POINTER(model);
   REQUIRE_POINTER(data);
   REQUIRE_POINTER(loss);
-  const fm_trainer_options defaults = {.struct_size = sizeof defaults};
+  fm_trainer_options defaults = {.struct_size = sizeof defaults, .mean_share = -1}; /* the velocity alone */
+  if (model->net->n_times == 2) defaults.objective = FM_OBJECTIVE_MEAN_FLOW;
   fmi_parts parts = {model->net, model->path, model->prior, model->normaliser, model->cond_normaliser};
   fm_trainer *t = fmi_trainer_new(&ctx->runtime, &parts, NULL, &defaults, &ctx->err);
   if (t == NULL) return ctx->err.status;

@@ -36,6 +36,15 @@ static void describe_coupling(fmi_spec *spec, const fm_trainer *t) {
   if (o->cost != NULL) fmi_spec_text(spec, "trainer.coupling_cost", "callback");
 }
 
+/* What a plain training doesn't have is left out. */
+static void describe_objective(fmi_spec *spec, const fm_trainer_options *o) {
+  if (o->objective != FM_OBJECTIVE_MEAN_FLOW) return;
+  fmi_spec_text(spec, "trainer.objective", "mean-flow");
+  fmi_spec_double(spec, "trainer.mean_share", o->mean_share);
+  fmi_spec_double(spec, "trainer.mean_weight_power", o->mean_weight_power);
+  fmi_spec_double(spec, "trainer.mean_weight_offset", o->mean_weight_offset);
+}
+
 /* A prior's numbers by their hash: rows may be many. */
 static void describe_prior(fmi_spec *spec, const fm_prior *prior) {
   for (size_t i = 0; i < fmi_prior_n_arrays(prior); i++) {
@@ -70,6 +79,7 @@ static void describe(fmi_spec *spec, const fm_trainer *t) {
   fmi_spec_double(spec, "trainer.label_dropout", t->options.label_dropout);
   describe_times(spec, &t->options);
   describe_coupling(spec, t);
+  describe_objective(spec, &t->options);
   describe_prior(spec, t->parts.prior);
   fmi_spec_u64(spec, "trainer.accumulate", t->options.accumulate);
 }

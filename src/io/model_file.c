@@ -137,6 +137,8 @@ static fm_status read_net_options(const input *in, fm_net_options *o) {
   if (o->activation == 0)
     return fmi_fail(in->err, FM_E_UNSUPPORTED, "net.activation: expected a known one, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, activation));
+  if (fmi_safetensors_pair(in->st, "net.times") != NULL) /* left out where there is one */
+    FMI_TRY(fmi_spec_get_u64(in->st, "net.times", 2, &o->n_times, in->err));
   if (dropout != NULL && !fmi_text_to_double(dropout, &o->dropout)) /* its range is the net's to check */
     return fmi_fail(in->err, FM_E_FORMAT, "net.dropout: expected a number, found '%s'",
                     fmi_shown((char[FMI_SHOWN]){0}, dropout));

@@ -48,6 +48,7 @@ void fmi_spec_flow(fmi_spec *spec, const char *content, const fm_net *net, const
     fmi_spec_u64(spec, "net.time_features", o->time_features > 0 ? (uint64_t)o->time_features : 0);
     fmi_spec_u64(spec, "net.class_features", o->class_features);
     if (o->dropout > 0) fmi_spec_double(spec, "net.dropout", o->dropout);
+    if (net->n_times > 1) fmi_spec_u64(spec, "net.times", net->n_times);
   }
   add_path(spec, path);
   fmi_spec_text(spec, "prior.kind", prior->kind->name);

@@ -98,7 +98,8 @@ static size_t joined(fmi_builder *b, size_t first, size_t second) {
 size_t fmi_build_conditions(fmi_builder *b, size_t first) {
   const fm_net *net = b->net;
   size_t half = net->options.time_features > 0 ? (size_t)net->options.time_features / 2 : 0;
-  size_t c = joined(b, first, fmi_build_node(b, &fmi_op_time, NULL, 0, (fmi_build){.attribute = {half}}));
+  size_t c = joined(b, first,
+                    fmi_build_node(b, &fmi_op_time, NULL, 0, (fmi_build){.attribute = {half, net->n_times}}));
   for (size_t k = 0; k < net->n_class_columns; k++) {
     char name[32];
     snprintf(name, sizeof name, "classes.%zu", k);

@@ -74,6 +74,7 @@ static fm_net *new_net(fmi_memory *memory, size_t dim, const uint32_t *n_classes
   net->dim = dim;
   net->n_class_columns = n_class_columns;
   net->cond_dim = cond_dim;
+  net->n_times = 1;
   net->n_classes = fmi_alloc(memory, n_class_columns, sizeof *net->n_classes, err);
   if (net->n_classes == NULL) {
     fmi_release(net);
@@ -114,14 +115,26 @@ static fm_status fill_options(fm_net *net, const fm_net_options *given, fmi_erro
     return fmi_fail(err, FM_E_INVALID, "net_options.dropout: expected 0 or more and below 1, found %g",
                     o->dropout);
   if (o->dropout == 0) o->dropout = 0; /* not -0, whose text in files is another */
+  if (o->n_times == 0) o->n_times = 1;
+  if (o->n_times > 2)
+    return fmi_fail(err, FM_E_INVALID, "net_options.n_times: expected 1 or 2, found %llu",
+                    (unsigned long long)o->n_times);
+  net->n_times = (size_t)o->n_times;
   return FM_OK;
+}
+
+/* Training with two times puts derivatives by them into its targets: features turn by 10 rad instead of 1000, so
+   that targets are not mostly the network's own roughness (docs/numerics.md). */
+static double frequency(const fm_net *net, size_t i, size_t half) {
+  const double share = (double)i / (double)half;
+  return net->n_times == 1 ? pow(1e4, -share) : 1e-2 * pow(100, -share);
 }
 
 static fm_status set_frequencies(fm_net *net, fmi_error *err) {
   size_t half = net->options.time_features > 0 ? (size_t)net->options.time_features / 2 : 0;
   net->frequencies = fmi_alloc(net->object.memory, half, sizeof *net->frequencies, err);
   if (net->frequencies == NULL) return FM_E_NOMEM;
-  for (size_t i = 0; i < half; i++) net->frequencies[i] = pow(1e4, -(double)i / (double)half);
+  for (size_t i = 0; i < half; i++) net->frequencies[i] = frequency(net, i, half);
   return FM_OK;
 }
 

@@ -36,6 +36,7 @@ struct fm_net {
   const fmi_architecture *architecture; /* NULL: the caller's own */
   fm_net_options options;               /* with defaults filled in */
   size_t dim, n_class_columns, cond_dim;
+  size_t n_times; /* of a row: 1, or 2: t and r */
   uint32_t *n_classes;
   fmi_node *nodes;
   size_t n_nodes, output;
@@ -79,7 +80,7 @@ size_t fmi_build_linear(fmi_builder *b, size_t input, size_t out, uint32_t activ
                         const char *name);
 /* The net's dropout of hidden units; without it the input itself: no node is made. */
 size_t fmi_build_dropout(fmi_builder *b, size_t input);
-/* Time features, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX:
+/* Features of all times, then embeddings, then the condition vector, side by side with `first` (SIZE_MAX:
    nothing). */
 size_t fmi_build_conditions(fmi_builder *b, size_t first);
 

@@ -50,7 +50,7 @@ typedef struct fmi_node {
 /* What a row brings from outside. Arrays start at the first row of the call. */
 typedef struct fmi_rows {
   const real *x;         /* [rows][dim] */
-  const double *t;       /* [rows] */
+  const double *t;       /* [rows][times]: one, or t and r */
   const int32_t *labels; /* [rows][n_class_columns] or NULL: the null class */
   const real *cond;      /* [rows][cond_dim] or NULL: absent; a row that starts with NaN is absent */
   const real *dx;        /* jvp: tangent of x or NULL: zero */

@@ -46,7 +46,7 @@ static void carve(fm_sampler *s, fmi_arena *a) {
     slot.cond = fmi_arena_take(a, conds, sizeof(real));
     slot.cond_now = fmi_arena_take(a, conds, sizeof(real));
     slot.labels = fmi_arena_take(a, fmi_mul_size(FMI_TILE, net->n_class_columns), sizeof(int32_t));
-    slot.t = fmi_arena_take(a, FMI_TILE, sizeof(double));
+    slot.t = fmi_arena_take(a, net->n_times * FMI_TILE, sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(net->dim), 1);
     if (s->n_logs > 0) carve_density(s, a, &slot);
     if (s->slots) s->slots[i] = slot;
@@ -72,6 +72,7 @@ static fm_status allocate(fm_sampler *s, const fmi_runtime *rt, fmi_error *err) 
   FMI_TRY(plan_jacobian(s, rt, err));
   if (s->options.diffusion != 0) FMI_TRY(fmi_sde_check(s->model, err));
   if (s->config.method->stepper->needs_path) FMI_TRY(fmi_x1_form_check(s->model, err));
+  if (s->config.method->stepper->needs_mean) FMI_TRY(fmi_mean_form_check(s->model, err));
   fmi_arena arena = {NULL, 0};
   carve(s, &arena);
   s->block = fmi_alloc(rt->memory, 1, arena.used, err);

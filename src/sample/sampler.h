@@ -14,7 +14,7 @@ typedef struct fmi_sample_slot {
   real *cond;      /* [tile][cond_dim] of the tile, normalised */
   real *cond_now;  /* the same for the rows of one evaluation */
   int32_t *labels; /* [tile][n_class_columns] for the rows of one evaluation */
-  double *t;       /* [tile] times of one evaluation, within the path's interval */
+  double *t;       /* [tile][n_times] times of one evaluation, within the path's interval */
   void *noise;
   fm_solve_stats stats;
   /* of samplers with a divergence */
@@ -96,7 +96,8 @@ fmi_weights fmi_sampler_weights(const fm_sampler *sampler);
 /* The right-hand side of a tile's solve; user is the fmi_tile. */
 fm_status fmi_tile_velocity(void *user, size_t n, const uint64_t *row, const double *t, const double *x,
                             double *dxdt, fmi_error *err);
-/* Times as the network was trained: a solver's first and last ones may be where the path is singular. */
+/* Times [n][n_times] as the network was trained: a solver's first and last ones may be where the path is
+   singular. The mean velocity from a time to itself is the velocity. */
 const double *fmi_sampler_times(const fm_sampler *sampler, const double *t, size_t n, double *clipped);
 
 /* Rows with their log-densities; flow draws them, or has them in `in`. */
@@ -118,6 +119,10 @@ fm_status fmi_density_rhs(void *user, size_t n, const uint64_t *row, const doubl
 /* The path as the solver's x1 form: whether the model has one, and it. */
 fm_status fmi_x1_form_check(const fm_model *model, fmi_error *err);
 fmi_x1_form fmi_x1_form_of(const fm_model *model);
+
+/* The solver's mean velocity: whether a model has one, and the one of a tile. */
+fm_status fmi_mean_form_check(const fm_model *model, fmi_error *err);
+fmi_mean_form fmi_mean_form_of(fmi_tile *tile);
 
 /* Draws by a stochastic equation: whether a model has one, and the one of a tile. */
 fm_status fmi_sde_check(const fm_model *model, fmi_error *err);

@@ -12,7 +12,8 @@ fmi_weights fmi_sampler_weights(const fm_sampler *s) {
 }
 
 const double *fmi_sampler_times(const fm_sampler *s, const double *t, size_t n, double *clipped) {
-  for (size_t i = 0; i < n; i++) clipped[i] = fmi_path_clip(s->model->path, t[i]);
+  const size_t times = s->model->net->n_times;
+  for (size_t i = 0; i < n * times; i++) clipped[i] = fmi_path_clip(s->model->path, t[i / times]);
   return clipped;
 }
 
@@ -128,11 +129,13 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   const fmi_solve_control control = {fmi_transport_check, job};
   const fmi_diffusion diffusion = fmi_sde_of(&w);
   const fmi_x1_form x1_form = fmi_x1_form_of(s->model);
+  const fmi_mean_form mean_form = fmi_mean_form_of(&w);
   const fmi_solve_job solve = {.config = &s->config,
                                .rhs = &rhs,
                                .control = &control,
                                .diffusion = s->options.diffusion != 0 && job->draw ? &diffusion : NULL,
                                .x1_form = &x1_form,
+                               .mean_form = &mean_form,
                                .t0 = job->t0,
                                .t1 = job->t1,
                                .first_row = w.first,

@@ -30,9 +30,13 @@ const fmi_method *fmi_method_by_kind(uint32_t kind) {
 
 bool fmi_method_is_adaptive(const fmi_method *method) { return method->solve == fmi_erk_adaptive_solve; }
 
+bool fmi_method_needs_model(const fmi_method *method) {
+  return method->stepper->needs_path || method->stepper->needs_mean;
+}
+
 void fmi_method_describe(const fmi_method *method, fm_solver_info *info) {
   const fmi_tableau *t = method->tableau;
-  const bool multistep = method->stepper->multistep, needs_path = method->stepper->needs_path;
+  const bool multistep = method->stepper->multistep, needs_model = fmi_method_needs_model(method);
   const uint32_t evaluations = t->fsal ? t->stages - 1 : t->stages;
   *info = (fm_solver_info){.struct_size = sizeof *info,
                            .name = method->name,
@@ -40,8 +44,8 @@ void fmi_method_describe(const fmi_method *method, fm_solver_info *info) {
                            .order = t->order,
                            .evaluations = multistep ? 1 : evaluations,
                            .adaptive = fmi_method_is_adaptive(method),
-                           .needs_model = needs_path};
-  if (multistep && !needs_path) info->start_evaluations = (t->order - 1) * (evaluations - 1);
+                           .needs_model = needs_model};
+  if (multistep && !needs_model) info->start_evaluations = (t->order - 1) * (evaluations - 1);
 }
 
 /* ---- options ------------------------------------------------------------------------------------- */
@@ -78,7 +82,8 @@ static fm_status read_grid(const fm_solver_options *o, fmi_solve_config *c, fmi_
   const uint32_t kind = o->grid == 0 ? FM_GRID_UNIFORM : o->grid;
   c->own_grid = kind == FM_GRID_CUSTOM;
   c->grid.position = fmi_grid_by_kind(c->own_grid ? FM_GRID_UNIFORM : kind);
-  c->grid.n_steps = o->n_steps == 0 ? 20 : o->n_steps;
+  const uint32_t usual = c->method->stepper->needs_mean ? 1 : 20;
+  c->grid.n_steps = o->n_steps == 0 ? usual : o->n_steps;
   if (c->grid.position == NULL)
     return fmi_fail(err, FM_E_UNSUPPORTED, "solver_options.grid: expected one of FM_GRID_..., found %u",
                     (unsigned)kind);
@@ -158,8 +163,9 @@ fm_status fmi_solve_job_run(const fmi_solve_job *given) {
     return fmi_fail(job.err, FM_E_INVALID,
                     "t1: expected a finite number at a finite distance from t0 = %g, found %g", job.t0,
                     job.t1);
-  if (job.config->method->stepper->needs_path && job.x1_form == NULL)
-    return fmi_fail(job.err, FM_E_UNSUPPORTED, "solver_options.method: %s is for models, whose path it uses",
+  const fmi_stepper *stepper = job.config->method->stepper;
+  if ((stepper->needs_path && job.x1_form == NULL) || (stepper->needs_mean && job.mean_form == NULL))
+    return fmi_fail(job.err, FM_E_UNSUPPORTED, "solver_options.method: %s is for models",
                     job.config->method->name);
   if (job.n == 0 || job.dim == 0) return FM_OK;
   fm_solve_stats unwanted = {0};

@@ -28,6 +28,13 @@ typedef struct fmi_x1_form {
   void *user;
 } fmi_x1_form;
 
+/* The mean velocity u of rows from t[i] to t_next[i], as rhs otherwise. */
+typedef struct fmi_mean_form {
+  fm_status (*fn)(void *user, size_t n, const uint64_t *row, const double *t, const double *t_next,
+                  const double *x, double *u, fmi_error *err);
+  void *user;
+} fmi_mean_form;
+
 /* What makes a stochastic equation of rhs: dx = (rhs + g^2 / 2 score) dt + g dW. */
 typedef struct fmi_diffusion {
   fm_status (*g)(void *user, double t, double *g, fmi_error *err);
@@ -67,6 +74,7 @@ typedef struct fmi_solve_job {
   const fmi_diffusion
       *diffusion;             /* or NULL; else the method is one that fmi_sde_has, and there are no times */
   const fmi_x1_form *x1_form; /* for methods that need a path; else it may be NULL */
+  const fmi_mean_form *mean_form; /* for the method that needs it; else it may be NULL */
   double t0, t1;
   size_t first_row, n, dim;
   double *y; /* [n][dim] */
@@ -86,6 +94,7 @@ typedef struct fmi_solve_job {
 typedef struct fmi_stepper {
   bool multistep;  /* a step is one evaluation, whatever its order */
   bool needs_path; /* the job must have an x1_form */
+  bool needs_mean; /* the job must have a mean_form, and goes forward */
 } fmi_stepper;
 
 /* A method: one line in solver_list.def, which names a stepper (one file, whose functions and const it
@@ -108,6 +117,8 @@ struct fmi_method {
 
 const fmi_method *fmi_method_by_kind(uint32_t kind); /* NULL: unknown */
 const fmi_method *fmi_method_at(size_t index);       /* NULL: past the last */
+/* Whether it is for models alone, not for any right-hand side. */
+bool fmi_method_needs_model(const fmi_method *method);
 /* Whether it chooses its steps by itself. */
 bool fmi_method_is_adaptive(const fmi_method *method);
 void fmi_method_describe(const fmi_method *method, fm_solver_info *info);

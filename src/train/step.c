@@ -89,8 +89,10 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
     FMI_TRY(form_row(&w, i, err));
     form_conditions(&w, i);
   }
+  fmi_mean_flow_times(t, w.first, w.n);
+  FMI_TRY(fmi_mean_flow_targets(t, &s->weights, &w.slot->mean, w.first, w.n, err));
   fmi_rows rows = {.x = t->xt + w.first * dim,
-                   .t = t->t + w.first,
+                   .t = t->times + w.first * net->n_times,
                    .labels = k ? t->rows.labels + w.first * k : NULL,
                    .cond = net->cond_dim ? t->cond + w.first * net->cond_dim : NULL,
                    .dim = dim,
@@ -106,6 +108,7 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
     size_t row = w.first + i;
     double loss = row_loss(v + i * dim, t->ut + row * dim, dim, t->rows.weights[row] * t->time_weight[row],
                            d ? d + i * dim : NULL);
+    if (d) fmi_mean_flow_weigh(t, loss, d + i * dim);
     t->loss[row] = t->time_weight[row] * loss;
   }
   if (!s->train) return FM_OK;
@@ -114,8 +117,9 @@ static fm_status tile_item(void *job, size_t item, size_t slot_index, fmi_error 
 
 fm_status fmi_step_rows(const fmi_runtime *rt, fmi_step *s, fmi_error *err) {
   fm_trainer *t = s->trainer;
-  const fmi_time_draw times = {&t->options, t->parts.path, s->seed,        s->first_row, s->n,
-                               s->train,    t->t,          t->time_weight, t->uniforms};
+  const fmi_time_draw times = {
+      &t->options,    t->parts.path, s->seed, s->first_row,         s->n, s->train, t->t,
+      t->time_weight, t->uniforms,   t->ends, t->options.mean_share};
   FMI_TRY(fmi_times_draw(&times, err)); /* in one go: the caller's functions run on the caller's thread */
   if (t->pairing.coupling) FMI_TRY(fmi_pairing_form(rt, s, err));
   fmi_loop loop = {tile_item, s, fmi_ceil_div(s->n, FMI_TILE), t->n_slots};

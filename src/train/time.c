@@ -177,30 +177,43 @@ fm_status fmi_time_options(fm_trainer_options *o, const fm_path *path, fmi_error
 
 /* ---- a batch --------------------------------------------------------------------------------------- */
 
-static fm_status ask_times(const fmi_time_draw *d, fmi_error *err) {
-  fm_time_request request = {.struct_size = sizeof request, .n = d->n, .uniforms = d->uniforms, .t = d->t};
+static fm_status ask_times(const fmi_time_draw *d, double *t, fmi_error *err) {
+  fm_time_request request = {.struct_size = sizeof request, .n = d->n, .uniforms = d->uniforms, .t = t};
   int32_t answer = d->options->time(d->options->time_user, &request);
   if (answer != 0) return fmi_fail(err, FM_E_CALLBACK, "trainer_options.time returned %d", (int)answer);
   for (size_t i = 0; i < d->n; i++)
-    if (!(d->t[i] >= 0 && d->t[i] <= 1))
+    if (!(t[i] >= 0 && t[i] <= 1))
       return fmi_fail(err, FM_E_DOMAIN, "trainer_options.time: expected 0 <= t <= 1, found %g in row %zu",
-                      d->t[i], i);
+                      t[i], i);
   return FM_OK;
 }
 
-static fm_status draw_times(const fmi_time_draw *d, fmi_error *err) {
+/* From two uniforms of each row, of blocks `block` and the next. */
+static fm_status draw_times(const fmi_time_draw *d, uint32_t block, double *t, fmi_error *err) {
   const fmi_time_sampling *s = fmi_time_sampling_by_kind(d->train ? d->options->time_sampling : 0);
   const bool own = d->train && d->options->time != NULL;
   for (size_t i = 0; i < d->n; i++) {
-    const double u = fmi_rng_uniform(d->seed, FMI_STREAM_TIME, d->first_row + i, 0);
-    const double v = fmi_rng_uniform(d->seed, FMI_STREAM_TIME, d->first_row + i, 1);
+    const double u = fmi_rng_uniform(d->seed, FMI_STREAM_TIME, d->first_row + i, block);
+    const double v = fmi_rng_uniform(d->seed, FMI_STREAM_TIME, d->first_row + i, block + 1);
     d->uniforms[2 * i] = u;
     d->uniforms[2 * i + 1] = v;
-    if (!own) d->t[i] = fmin(1, fmax(0, s->draw(u, v, d->options->time_a, d->options->time_b)));
+    if (!own) t[i] = fmin(1, fmax(0, s->draw(u, v, d->options->time_a, d->options->time_b)));
   }
-  if (own) FMI_TRY(ask_times(d, err));
+  if (own) FMI_TRY(ask_times(d, t, err));
   const double first = d->path->first, span = d->path->last - first;
-  for (size_t i = 0; i < d->n; i++) d->t[i] = fmi_path_clip(d->path, first + span * d->t[i]);
+  for (size_t i = 0; i < d->n; i++) t[i] = fmi_path_clip(d->path, first + span * t[i]);
+  return FM_OK;
+}
+
+/* Which rows have an end of their own is noise too. */
+static fm_status draw_ends(const fmi_time_draw *d, fmi_error *err) {
+  FMI_TRY(draw_times(d, 2, d->ends, err));
+  for (size_t i = 0; i < d->n; i++) {
+    const double one = d->t[i], other = d->ends[i];
+    const bool own = fmi_rng_uniform(d->seed, FMI_STREAM_TIME, d->first_row + i, 4) < d->share;
+    if (own) d->t[i] = fmin(one, other);
+    d->ends[i] = own ? fmax(one, other) : one;
+  }
   return FM_OK;
 }
 
@@ -216,7 +229,8 @@ static fm_status ask_weights(const fmi_time_draw *d, fmi_error *err) {
 }
 
 fm_status fmi_times_draw(const fmi_time_draw *d, fmi_error *err) {
-  FMI_TRY(draw_times(d, err));
+  FMI_TRY(draw_times(d, 0, d->t, err));
+  if (d->ends != NULL) FMI_TRY(draw_ends(d, err)); /* first: weights are of the earlier time */
   if (d->train && d->options->weight != NULL) return ask_weights(d, err);
   const fmi_loss_weight *w = fmi_loss_weight_by_kind(d->train ? d->options->loss_weight : FM_WEIGHT_CONSTANT);
   for (size_t i = 0; i < d->n; i++) {

@@ -39,6 +39,9 @@ typedef struct fmi_time_draw {
   size_t n;
   bool train;
   double *t, *weight, *uniforms;
+  double
+      *ends; /* [n] second times: a share of rows gets another draw, the later of both, the rest t. Or NULL */
+  double share;
 } fmi_time_draw;
 fm_status fmi_times_draw(const fmi_time_draw *draw, fmi_error *err);
 #endif

@@ -10,6 +10,7 @@ static void destroy(void *self) {
   fmi_memory *memory = t->object.memory;
   fmi_store_close(t->store);
   fmi_plan_free(t->plan);
+  fmi_plan_free(t->tangent_plan);
   fmi_free(memory, t->block);
   fmi_free(memory, t->best);
   fmi_release(t->pairing.coupling);
@@ -56,6 +57,9 @@ static void carve_rows(fm_trainer *t, fmi_arena *a) {
   t->loss = fmi_arena_take(a, batch, sizeof(double));
   t->time_weight = fmi_arena_take(a, batch, sizeof(double));
   t->uniforms = fmi_arena_take(a, fmi_mul_size(2, batch), sizeof(double));
+  const bool ends = t->options.objective == FM_OBJECTIVE_MEAN_FLOW;
+  t->ends = ends ? fmi_arena_take(a, batch, sizeof(double)) : NULL;
+  t->times = net->n_times > 1 ? fmi_arena_take(a, fmi_mul_size(2, batch), sizeof(double)) : t->t;
 }
 
 static void carve(fm_trainer *t, fmi_arena *a) {
@@ -79,6 +83,7 @@ static void carve(fm_trainer *t, fmi_arena *a) {
     slot.eps = fmi_arena_take(a, fmi_mul_size(FMI_TILE, dim), sizeof(double));
     slot.noise = fmi_arena_take(a, fmi_prior_scratch(dim), 1);
     slot.update = fmi_arena_take(a, update, 1);
+    fmi_mean_flow_carve(t, a, &slot.mean);
     if (t->slots) t->slots[i] = slot;
   }
 }
@@ -88,6 +93,7 @@ static fm_status allocate(fm_trainer *t, const fmi_runtime *rt, fmi_error *err) 
   t->plan = fmi_plan_new(rt->memory, t->parts.net, rt->kernels, wants, FMI_TILE, t->options.batch,
                          rt->use_blas, err);
   if (t->plan == NULL) return FM_E_NOMEM;
+  FMI_TRY(fmi_mean_flow_plan(t, rt, err));
   FMI_TRY(fmi_pairing_new(rt, t, err));
   fmi_arena arena = {NULL, 0};
   carve(t, &arena);
@@ -106,7 +112,8 @@ fm_trainer *fmi_trainer_new(const fmi_runtime *rt, const fmi_parts *given, const
   if (fill_options(&filled, err) != FM_OK) return NULL;
   if (fmi_parts_hold(rt->memory, &parts, err) != FM_OK) return NULL;
   fm_trainer *t = NULL;
-  if (fmi_time_options(&filled, parts.path, err) == FM_OK)
+  if (fmi_mean_flow_options(&filled, &parts, err) == FM_OK &&
+      fmi_time_options(&filled, parts.path, err) == FM_OK)
     t = fmi_object_create(rt->memory, sizeof *t, destroy, err);
   if (t == NULL) {
     fmi_parts_release(&parts);
@@ -223,7 +230,7 @@ static fm_status apply(const fmi_runtime *rt, fm_trainer *t, double weight, fmi_
 static fmi_rows batch_rows(const fm_trainer *t) {
   const fm_net *net = t->parts.net;
   return (fmi_rows){.x = t->xt,
-                    .t = t->t,
+                    .t = t->times,
                     .labels = net->n_class_columns ? t->rows.labels : NULL,
                     .cond = net->cond_dim ? t->cond : NULL,
                     .dim = net->dim,

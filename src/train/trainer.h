@@ -5,6 +5,7 @@
 #include "model/model.h"
 #include "couple/couple.h"
 #include "data/data.h"
+#include "train/mean_flow.h"
 #include "train/optimizer.h"
 #include "train/snapshot.h"
 #include "train/time.h"
@@ -15,6 +16,7 @@ typedef struct fmi_train_slot {
   double *x0, *x1, *eps; /* [tile][dim], normalised */
   void *noise;           /* fmi_prior_scratch */
   void *update;          /* fmi_optimizer_scratch */
+  fmi_mean_flow_slot mean;
 } fmi_train_slot;
 
 /* Elementwise work on parameters goes in pieces of this length, whatever the threads. */
@@ -39,8 +41,8 @@ struct fm_trainer {
   fmi_object object;
   fmi_parts parts;
   const fm_optimizer *optimizer;
-  fm_trainer_options options; /* defaults filled in; "none" is 0 */
-  fmi_plan *plan;
+  fm_trainer_options options;    /* defaults filled in; "none" is 0 */
+  fmi_plan *plan, *tangent_plan; /* the second for mean flow, or NULL */
   fmi_store *store;
   void *block; /* everything below */
   real *params, *ema, *grad, *state, *packed, *batch_block;
@@ -48,6 +50,8 @@ struct fm_trainer {
   real *xt, *ut, *cond;
   double *t, *loss, *partial;     /* [batch], [batch], [pieces of the gradient's norm] */
   double *time_weight, *uniforms; /* [batch], [batch][2] */
+  double *ends,
+      *times; /* [batch] second times or NULL; [batch][n_times] as the network takes them: t if it is one */
   fmi_train_slot *slots;
   size_t n_slots;
   /* counters: with params, ema and state, what a checkpoint holds */

@@ -206,6 +206,13 @@ ABOUT(fm_trainer_create) {
   NO_TRAINER(FM_E_INVALID, "time_sampling:", .time_sampling = FM_TIME_MODE, .time = own_times);
   NO_TRAINER(FM_E_INVALID, "loss_weight:", .loss_weight = FM_WEIGHT_X1, .weight = own_weights);
   NO_TRAINER(FM_E_INVALID, "accumulate:", .accumulate = UINT64_MAX);
+  NO_TRAINER(FM_E_UNSUPPORTED, "objective:", .objective = 2);
+  NO_TRAINER(FM_E_MISMATCH, "objective:", .objective = FM_OBJECTIVE_MEAN_FLOW);
+  NO_TRAINER(FM_E_INVALID, "mean_share:", .mean_share = 1.5);
+  NO_TRAINER(FM_E_INVALID, "mean_share:", .mean_share = NAN);
+  NO_TRAINER(FM_E_INVALID, "mean_weight_power:", .mean_weight_power = -1);
+  NO_TRAINER(FM_E_INVALID, "mean_weight_power:", .mean_weight_power = NAN);
+  NO_TRAINER(FM_E_INVALID, "mean_weight_offset:", .mean_weight_offset = -1);
   NO_TRAINER(FM_E_UNSUPPORTED, "coupling", .coupling = 99);
   NO_TRAINER(FM_E_UNSUPPORTED, "coupling:", .coupling = FM_COUPLING_BRIDGE);
   NO_TRAINER(FM_E_INVALID, "coupling_tolerance:", .coupling_tolerance = .1);

@@ -29,6 +29,7 @@ ABOUT(fm_net_create) {
   NO_NET(FM_E_INVALID, "time_features:", .time_features = 3);
   NO_NET(FM_E_INVALID, "time_features:", .time_features = INT32_MAX - 1);
   NO_NET(FM_E_INVALID, "class_features:", .class_features = UINT32_MAX);
+  NO_NET(FM_E_INVALID, "n_times:", .n_times = 3);
   NO_NET(FM_E_INVALID, "dropout:", .dropout = 1);
   NO_NET(FM_E_INVALID, "dropout:", .dropout = -.1);
   NO_NET(FM_E_INVALID, "dropout:", .dropout = NAN);
@@ -56,6 +57,7 @@ ABOUT(fm_net_destroy) { fm_net_destroy(NULL); }
 ABOUT(fm_net_dim) { ck_assert_uint_eq(fm_net_dim(NULL), 0); }
 ABOUT(fm_net_n_params) { ck_assert_uint_eq(fm_net_n_params(NULL), 0); }
 ABOUT(fm_net_n_class_columns) { ck_assert_uint_eq(fm_net_n_class_columns(NULL), 0); }
+ABOUT(fm_net_n_times) { ck_assert_uint_eq(fm_net_n_times(NULL), 0); }
 ABOUT(fm_net_cond_dim) { ck_assert_uint_eq(fm_net_cond_dim(NULL), 0); }
 
 ABOUT(fm_net_n_classes) {

@@ -151,6 +151,8 @@ ABOUT(fm_sampler_create) {
                              &made));
   NOT_MADE(fm_sampler, FM_E_INVALID, "diffusion_level:",
            fm_sampler_create(g.ctx, g.model, NULL, WITH(fm_sampler_options, .diffusion_level = -1), &made));
+  NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "mean is for models",
+           fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_MEAN), NULL, &made));
   NOT_MADE(fm_sampler, FM_E_UNSUPPORTED, "euler only, found heun2",
            fm_sampler_create(g.ctx, g.model, WITH(fm_solver_options, .method = FM_SOLVER_HEUN2),
                              WITH(fm_sampler_options, .diffusion = FM_DIFFUSION_OVERSHOOT), &made));

@@ -145,6 +145,7 @@ static fm_status ask_everything(fm_ctx *ctx) {
   ASK(fm_status_name(FM_E_FORKED) != NULL);
   ASK(fm_path_kind(path) == FM_PATH_VP && fm_path_name(path) != NULL && fm_path_params(path, got, 2) == 2);
   ASK(fm_net_dim(net) == 2 && fm_net_cond_dim(net) == 2 && fm_net_n_class_columns(net) == 1);
+  ASK(fm_net_n_times(net) == 1);
   ASK(fm_net_n_classes(net, 0) == 3 && fm_net_n_params(net) > 0);
   ASK(fm_optimizer_rate(optimizer, 7) > 0 && fm_optimizer_state_count(optimizer, 7) > 0);
   ASK(fm_data_n(data) == N_ROWS && fm_data_dim(data) == 2 && fm_data_cond_dim(data) == 2);

@@ -25,6 +25,7 @@ fm_status scenario_solvers(fm_ctx *ctx);
 fm_status scenario_samplers(fm_ctx *ctx);
 fm_status scenario_densities(fm_ctx *ctx);
 fm_status scenario_fit(fm_ctx *ctx);
+fm_status scenario_mean_flow(fm_ctx *ctx);
 
 /* The context's allocator, and a folder for files. */
 extern allocator host;

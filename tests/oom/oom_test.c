@@ -129,8 +129,8 @@ static void fail_every_allocation(scenario_fn scenario, uint32_t n_threads, bool
 const scenario_fn scenarios[] = {
     scenario_small_handles, scenario_nets,        scenario_custom_net, scenario_data,     scenario_files,
     scenario_models,        scenario_model_files, scenario_trainer,    scenario_evaluate, scenario_rules,
-    scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_priors,
-    scenario_couplings,     scenario_densities,
+    scenario_checkpoints,   scenario_solvers,     scenario_samplers,   scenario_fit,      scenario_mean_flow,
+    scenario_priors,        scenario_couplings,   scenario_densities,
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };
 const int n_scenarios = N_SCENARIOS;

@@ -360,6 +360,41 @@ end:
   return status;
 }
 
+/* Two times: a step of training has a workspace for its targets. */
+fm_status scenario_mean_flow(fm_ctx *ctx) {
+  fm_status status;
+  parts p = {0};
+  fm_net *net = NULL;
+  fm_trainer *trainer = NULL;
+  fm_model *model = NULL, *fitted = NULL;
+  fm_sampler *sampler = NULL;
+  fm_net_options shape = small_net(FM_NET_MLP);
+  fm_trainer_options o = small_trainer();
+  float drawn[2 * N_ROWS];
+  o.objective = FM_OBJECTIVE_MEAN_FLOW;
+  o.mean_share = 1;
+  o.mean_weight_power = 0.5;
+  NEED(make_parts(ctx, &p));
+  MAKE(fitted, fm_fit(ctx, p.data, p.path, NULL, p.optimizer, &shape, &o, &fitted));
+  shape.n_times = 2;
+  MAKE(net, fm_net_create(ctx, 2, n_classes, 1, 2, &shape, &net));
+  MAKE(trainer, fm_trainer_create(ctx, net, p.path, p.prior, p.normaliser, p.cond_normaliser, p.optimizer,
+                                  NULL, &o, &trainer));
+  FRUGAL(fm_trainer_step(ctx, trainer, rows_f32, NULL, labels, conds, weights, N_ROWS, NULL));
+  MAKE(model, fm_trainer_model(ctx, trainer, &model));
+  MAKE(sampler, fm_sampler_create(ctx, model, NULL, NULL, &sampler));
+  FRUGAL(fm_sampler_draw(ctx, sampler, 1, 0, labels, conds, N_ROWS, drawn));
+  CALL(fm_sample(ctx, fitted, 1, 0, labels, conds, N_ROWS, drawn));
+end:
+  fm_sampler_destroy(sampler);
+  fm_model_destroy(model);
+  fm_model_destroy(fitted);
+  fm_trainer_destroy(trainer);
+  fm_net_destroy(net);
+  destroy_parts(&p);
+  return status;
+}
+
 fm_status scenario_fit(fm_ctx *ctx) {
   fm_status status;
   parts p = {0};

@@ -20,14 +20,14 @@ typedef struct net_run {
   real *grad;        /* [n_params] */
 } net_run;
 
-static inline fmi_rows rows_from(const fmi_rows *all, size_t first) {
+static inline fmi_rows rows_from(const fmi_rows *all, size_t n_times, size_t first) {
   fmi_rows r = *all;
   r.x += first * r.dim;
-  r.t += first;
+  r.t += first * n_times;
   if (r.labels) r.labels += first * r.n_class_columns;
   if (r.cond) r.cond += first * r.cond_dim;
   if (r.dx) r.dx += first * r.dim;
-  if (r.dt) r.dt += first;
+  if (r.dt) r.dt += first * n_times;
   if (r.d_x) r.d_x += first * r.dim;
   r.first_row += first;
   return r;
@@ -52,7 +52,7 @@ static inline void run_net(const net_run *r) {
   if (!r->clean) poison(batch, plan->batch_reals);
   for (size_t first = 0; first < r->n; first += tile) {
     size_t now = fmi_min(tile, r->n - first), bytes = now * dim * sizeof(real);
-    fmi_rows rows = rows_from(&r->rows, first);
+    fmi_rows rows = rows_from(&r->rows, r->net->n_times, first);
     if (!r->clean) poison(work.tile, plan->tile_reals), poison(work.scratch, plan->scratch_reals);
     RUN(fmi_run_forward(plan, &weights, &rows, first, now, &work, batch, &err));
     if (r->out) memcpy(r->out + first * dim, fmi_run_output(plan, first, &work, batch), bytes);
@@ -101,24 +101,25 @@ static inline void destroy_net(void *self) {
 /* A random graph in which values have several readers, also the same one twice: what planning must get right
    and no architecture does yet. dim 4, one column of 3 classes, a condition of 2. */
 static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
-  enum { LAYERS = 12, DIM = 4 };
+  enum { LAYERS = 12, COLUMNS = 4 };
   fmi_error err = {.status = FM_OK};
   fm_net *net = fmi_object_create(memory, sizeof *net, destroy_net, &err);
   ck_assert_ptr_nonnull(net);
-  net->dim = DIM, net->n_class_columns = 1, net->cond_dim = 2;
+  net->dim = COLUMNS, net->n_class_columns = 1, net->cond_dim = 2, net->n_times = 1 + seed % 2;
   net->options.dropout = .25;
   net->n_classes = fmi_alloc(memory, 1, sizeof *net->n_classes, &err);
   net->n_classes[0] = 3;
   net->frequencies = fmi_alloc(memory, 2, sizeof *net->frequencies, &err);
   net->frequencies[0] = 0.003, net->frequencies[1] = 0.001;
-  fmi_builder b = {.net = net, .err = &err, .sizes = {.dim = DIM, .n_class_columns = 1, .cond_dim = 2}};
+  fmi_builder b = {.net = net, .err = &err, .sizes = {.dim = COLUMNS, .n_class_columns = 1, .cond_dim = 2}};
   size_t pool[LAYERS + 4], n = 0, uses[LAYERS + 4] = {0};
   pool[n++] = fmi_build_node(&b, &fmi_op_x, NULL, 0, (fmi_build){0});
-  pool[n++] = fmi_build_node(&b, &fmi_op_time, NULL, 0, (fmi_build){.attribute = {2}});
+  pool[n++] = fmi_build_node(&b, &fmi_op_time, NULL, 0,
+                             (fmi_build){.attribute = {COLUMNS / 2 / net->n_times, net->n_times}});
   pool[n++] = fmi_build_node(&b, &fmi_op_embed, NULL, 0,
-                             (fmi_build){.name = "e", .attribute = {DIM, 0}, .table_rows = 4});
+                             (fmi_build){.name = "e", .attribute = {COLUMNS, 0}, .table_rows = 4});
   size_t cond = fmi_build_node(&b, &fmi_op_cond, NULL, 0, (fmi_build){0});
-  pool[n++] = fmi_build_linear(&b, cond, DIM, 0, 1, "c");
+  pool[n++] = fmi_build_linear(&b, cond, COLUMNS, 0, 1, "c");
   for (size_t layer = 0; layer < LAYERS; layer++) {
     size_t pick[3], in[3];
     for (size_t j = 0; j < 3; j++) {
@@ -130,7 +131,7 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
     switch (kind) {
     case 0:
     case 1:
-      made = fmi_build_linear(&b, in[0], DIM, act, 1, "l");
+      made = fmi_build_linear(&b, in[0], COLUMNS, act, 1, "l");
       break;
     case 2:
       made = fmi_build_node(&b, &fmi_op_activation, in, 1, (fmi_build){.activation = FM_ACT_GELU});
@@ -148,12 +149,12 @@ static inline fm_net *random_net(fmi_memory *memory, uint64_t seed) {
       made = fmi_build_dropout(&b, in[0]);
       break;
     case 7:
-      in[1] = fmi_build_linear(&b, in[1], 2 * DIM, 0, 1, "m");
+      in[1] = fmi_build_linear(&b, in[1], 2 * COLUMNS, 0, 1, "m");
       made = fmi_build_node(&b, &fmi_op_adaln, in, used = 2, (fmi_build){0});
       break;
     default:
       made = fmi_build_node(&b, &fmi_op_concat, in, used = 3, (fmi_build){0});
-      made = fmi_build_linear(&b, made, DIM, act, 1, "j");
+      made = fmi_build_linear(&b, made, COLUMNS, act, 1, "j");
     }
     for (size_t j = 0; j < used; j++) uses[pick[j]]++;
     pool[n++] = made;
@@ -180,13 +181,15 @@ static inline net_rows random_rows(const fm_net *net, size_t n, uint64_t seed) {
   net_rows r = {.n = n, .cells = n * net->dim};
   r.x = new_reals(r.cells), r.dx = new_reals(r.cells), r.d_x = new_reals(r.cells), r.w = new_reals(r.cells);
   r.cond = new_reals(n * net->cond_dim);
-  r.t = new_block(n, sizeof *r.t), r.dt = new_block(n, sizeof *r.dt);
+  r.t = new_block(n * net->n_times, sizeof *r.t), r.dt = new_block(n * net->n_times, sizeof *r.dt);
   r.labels = new_block(n * net->n_class_columns, sizeof *r.labels);
   fill_reals(r.x, r.cells, seed), fill_reals(r.dx, r.cells, seed + 1), fill_reals(r.w, r.cells, seed + 2);
   fill_reals(r.cond, n * net->cond_dim, seed + 3);
   for (size_t i = 0; i < n; i++) {
-    r.t[i] = 0.5 + 0.45 * next_uniform(&seed);
-    r.dt[i] = 1e-3 * next_uniform(&seed); /* the fastest time feature turns by 1000 dt */
+    for (size_t k = i * net->n_times; k < (i + 1) * net->n_times; k++) {
+      r.t[k] = 0.5 + 0.45 * next_uniform(&seed);
+      r.dt[k] = 1e-3 * next_uniform(&seed); /* the fastest time feature turns by 1000 dt */
+    }
     for (size_t k = 0; k < net->n_class_columns; k++)
       r.labels[i * net->n_class_columns + k] = (int32_t)(next_word(&seed) % (net->n_classes[k] + 1)) - 1;
     if (net->cond_dim && i % 5 == 2) r.cond[i * net->cond_dim] = (real)NAN; /* absent */

@@ -104,6 +104,29 @@ START_TEST(time_features_have_the_reference_numbers) {
 }
 END_TEST
 
+/* Of two times, those of t and of r - t, which turn by 10 rad. */
+START_TEST(a_second_time_is_seen_from_the_first) {
+  fm_net *net = net_of(8, NULL, 0, 0,
+                       (fm_net_options){.kind = FM_NET_MLP, .depth = 1, .time_features = 4, .n_times = 2});
+  real *params = new_reals(net->n_params), x[24] = {0}, out[24];
+  const double t[] = {0.25, 0.75, 0.25, 0.25, 0.5, 1};
+  for (size_t i = 0; i < 8; i++) params[i * 16 + 8 + i] = 1;
+  run_net(&(net_run){.net = net, .params = params, .n = 3, .rows = {.x = x, .t = t, .dim = 8}, .out = out});
+  for (size_t r = 0; r < 3; r++)
+    for (size_t k = 0; k < 2; k++) {
+      const double time = k == 0 ? t[2 * r] : t[2 * r + 1] - t[2 * r];
+      const real *seen = out + 8 * r + 4 * k;
+      const double fast = 10 * time, slow = time; /* 10 100^(-1/2) = 1 */
+      CLOSE((double)seen[0], cos(fast), IS_DOUBLE ? 1e-13 : 3e-7);
+      CLOSE((double)seen[1], cos(slow), IS_DOUBLE ? 1e-13 : 3e-7);
+      CLOSE((double)seen[2], sin(fast), IS_DOUBLE ? 1e-13 : 3e-7);
+      CLOSE((double)seen[3], sin(slow), IS_DOUBLE ? 1e-13 : 3e-7);
+    }
+  free(params);
+  fmi_release(net);
+}
+END_TEST
+
 /* ---- derivatives of whole nets ------------------------------------------------------------------------ */
 
 static const uint32_t classes[] = {3, 2};
@@ -135,6 +158,13 @@ static fm_net *example(int i) {
   case 5:
     return net_of(5, classes, 2, 4,
                   (fm_net_options){.width = 14, .depth = 2, .time_features = 6, .dropout = .5});
+  case 6:
+    return net_of(3, classes, 2, 0,
+                  (fm_net_options){.width = 14, .depth = 2, .time_features = 6, .n_times = 2});
+  case 7:
+    return net_of(
+        4, NULL, 0, 2,
+        (fm_net_options){.kind = FM_NET_MLP, .width = 11, .depth = 3, .time_features = -1, .n_times = 2});
   default:
     return random_net(memory, (uint64_t)i);
   }
@@ -150,11 +180,12 @@ static double slope_along(const net_run *at, const net_rows *r, const real *dire
   const fm_net *net = at->net;
   double slope = 0;
   real *x = new_reals(r->cells), *params = new_reals(net->n_params), *out = new_reals(r->cells);
-  double *t = new_block(r->n, sizeof *t);
+  const size_t n_times = r->n * net->n_times;
+  double *t = new_block(n_times, sizeof *t);
   for (size_t k = 0; k < 4; k++) {
     double h = stencil[k] * STEP;
     for (size_t i = 0; i < r->cells; i++) x[i] = r->x[i] + (of_inputs ? (real)h * r->dx[i] : 0);
-    for (size_t i = 0; i < r->n; i++) t[i] = r->t[i] + (of_inputs ? (double)(real)h * r->dt[i] : 0);
+    for (size_t i = 0; i < n_times; i++) t[i] = r->t[i] + (of_inputs ? (double)(real)h * r->dt[i] : 0);
     for (size_t p = 0; p < net->n_params; p++)
       params[p] = at->params[p] + (direction ? (real)h * direction[p] : 0);
     net_run run = {.net = net, .params = params, .n = r->n, .rows = at->rows, .out = out};
@@ -446,10 +477,11 @@ END_TEST
 /* The public functions against the plan they use: several tiles, and outputs that may be absent. */
 START_TEST(public_functions_give_what_the_plan_gives) {
   fm_ctx *ctx = new_ctx(1);
-  fm_net *net = example(5);
+  fm_net *net = example(_i);
   net_rows r = random_rows(net, 100, 5);
-  for (size_t i = 0; i < r.n; i++)
-    if (isnan(r.cond[i * 4])) r.cond[i * 4] = 0; /* callers say "absent" for all rows or none */
+  for (size_t i = 0; i < r.n && net->cond_dim; i++)
+    if (isnan(r.cond[i * net->cond_dim]))
+      r.cond[i * net->cond_dim] = 0; /* callers say "absent" for all rows or none */
   real *params = random_params(net, 3), *grad[2] = {new_reals(net->n_params), new_reals(net->n_params)};
   real *out[2] = {new_reals(r.cells), new_reals(r.cells)},
        *t_out[2] = {new_reals(r.cells), new_reals(r.cells)};
@@ -494,14 +526,15 @@ int main(void) {
   tcase_add_checked_fixture(tcase, set_up, tear_down);
   tcase_add_loop_test(tcase, small_mlp_has_the_reference_numbers, 0, FMI_COUNT(small));
   tcase_add_test(tcase, time_features_have_the_reference_numbers);
-  tcase_add_loop_test(tcase, derivatives_agree, 0, quick() ? 8 : 6 + 40);
-  tcase_add_loop_test(tcase, plans_and_tiles_keep_bits, 0, quick() ? 8 : 6 + 40);
+  tcase_add_test(tcase, a_second_time_is_seen_from_the_first);
+  tcase_add_loop_test(tcase, derivatives_agree, 0, quick() ? 10 : 8 + 40);
+  tcase_add_loop_test(tcase, plans_and_tiles_keep_bits, 0, quick() ? 10 : 8 + 40);
   tcase_add_test(tcase, blas_and_own_products_agree);
   tcase_add_test(tcase, tensors_have_names_and_tile_the_block);
   tcase_add_test(tcase, absent_conditions_are_a_condition_of_their_own);
 #ifndef FMI_DOUBLE
   tcase_add_test(tcase, custom_network_is_like_a_built_in_one);
-  tcase_add_test(tcase, public_functions_give_what_the_plan_gives);
+  tcase_add_loop_test(tcase, public_functions_give_what_the_plan_gives, 5, 8);
 #endif
   return run_suite(suite);
 }

@@ -25,7 +25,7 @@ typedef struct example {
 typedef struct bench {
   fmi_node node;
   const fmi_kernels *kernels;
-  size_t rows;
+  size_t rows, n_times;
   bool blas;    /* products by the BLAS: nothing is packed */
   bool at_rest; /* not training */
   uint64_t first_row;
@@ -120,7 +120,8 @@ static inline bench bench_open(const example *e, const fmi_kernels *kernels, siz
   b.x = new_reals(rows * OUTSIDE_DIM), b.dx = new_reals(rows * OUTSIDE_DIM),
   b.d_x = new_reals(rows * OUTSIDE_DIM);
   b.cond = new_reals(rows * OUTSIDE_COND);
-  b.t = new_block(rows, sizeof *b.t), b.dt = new_block(rows, sizeof *b.dt);
+  b.n_times = e->op == &fmi_op_time && e->attribute[1] ? e->attribute[1] : 1;
+  b.t = new_block(rows * b.n_times, sizeof *b.t), b.dt = new_block(rows * b.n_times, sizeof *b.dt);
   b.labels = new_block(rows * OUTSIDE_CLASSES, sizeof *b.labels);
   fill_reals(b.params, b.node.n_params, 1);
   for (size_t i = 0; i < b.node.n_params && b.node.weight_in > 0; i++) /* sums of the size of their terms */
@@ -130,8 +131,10 @@ static inline bench bench_open(const example *e, const fmi_kernels *kernels, siz
   fill_reals(b.cond, rows * OUTSIDE_COND, 4);
   uint64_t seed = 5;
   for (size_t r = 0; r < rows; r++) {
-    b.t[r] = 0.5 + 0.45 * next_uniform(&seed);
-    b.dt[r] = 1e-3 * next_uniform(&seed); /* the fastest time feature turns by 1000 dt */
+    for (size_t k = r * b.n_times; k < (r + 1) * b.n_times; k++) {
+      b.t[k] = 0.5 + 0.45 * next_uniform(&seed);
+      b.dt[k] = 1e-3 * next_uniform(&seed); /* the fastest time feature turns by 1000 dt */
+    }
     for (size_t k = 0; k < OUTSIDE_CLASSES; k++)
       b.labels[r * OUTSIDE_CLASSES + k] = (int32_t)(next_word(&seed) % 4) - 1;
     if (r % 4 == 3) b.cond[r * OUTSIDE_COND] = (real)NAN; /* absent */
@@ -178,11 +181,11 @@ static inline void bench_close(bench *b) {
 
 static inline fmi_rows bench_outside(const bench *b, size_t first) {
   return (fmi_rows){.x = b->x + first * OUTSIDE_DIM,
-                    .t = b->t + first,
+                    .t = b->t + first * b->n_times,
                     .labels = b->labels + first * OUTSIDE_CLASSES,
                     .cond = b->cond + first * OUTSIDE_COND,
                     .dx = b->dx + first * OUTSIDE_DIM,
-                    .dt = b->dt + first,
+                    .dt = b->dt + first * b->n_times,
                     .d_x = b->d_x + first * OUTSIDE_DIM,
                     .dim = OUTSIDE_DIM,
                     .n_class_columns = OUTSIDE_CLASSES,

@@ -11,6 +11,8 @@ static const example examples[] = {
     {.op = &fmi_op_x, .what = "state"},
     {.op = &fmi_op_time, .what = "features", .attribute = {7}},
     {.op = &fmi_op_time, .what = "t itself"},
+    {.op = &fmi_op_time, .what = "features of two", .attribute = {5, 2}},
+    {.op = &fmi_op_time, .what = "two themselves", .attribute = {0, 2}},
     {.op = &fmi_op_embed, .what = "table", .attribute = {6, 1}, .table_rows = 4},
     {.op = &fmi_op_cond, .what = "vector"},
     {.op = &fmi_op_linear, .what = "plain", .n_inputs = 1, .in = {VECTOR(7)}, .attribute = {5}},
@@ -153,7 +155,7 @@ static void move(bench *b, real s) {
   for (size_t j = 0; j < b->node.n_inputs; j++)
     for (size_t i = 0; i < b->n_in[j]; i++) b->in[j][i] += s * b->t_in[j][i];
   for (size_t i = 0; i < b->rows * OUTSIDE_DIM; i++) b->x[i] += s * b->dx[i];
-  for (size_t i = 0; i < b->rows; i++) b->t[i] += (double)s * b->dt[i];
+  for (size_t i = 0; i < b->rows * b->n_times; i++) b->t[i] += (double)s * b->dt[i];
 }
 
 /* Four points: the error is of fourth order in h, so that h can be large against rounding. */
@@ -171,14 +173,14 @@ static void check_differences(bench *b) {
     in[j] = new_reals(b->n_in[j]);
     memcpy(in[j], b->in[j], b->n_in[j] * sizeof(real));
   }
-  double *t = new_block(b->rows, sizeof *t);
+  double *t = new_block(b->rows * b->n_times, sizeof *t);
   real *x = new_reals(b->rows * OUTSIDE_DIM);
-  memcpy(t, b->t, b->rows * sizeof *t);
+  memcpy(t, b->t, b->rows * b->n_times * sizeof *t);
   memcpy(x, b->x, b->rows * OUTSIDE_DIM * sizeof *x);
   double along = 0;
   for (size_t k = 0; k < 4; k++) {
     for (size_t j = 0; j < b->node.n_inputs; j++) memcpy(b->in[j], in[j], b->n_in[j] * sizeof(real));
-    memcpy(b->t, t, b->rows * sizeof *t);
+    memcpy(b->t, t, b->rows * b->n_times * sizeof *t);
     memcpy(b->x, x, b->rows * OUTSIDE_DIM * sizeof *x);
     if (b->node.op == &fmi_op_custom) memset(b->dt, 0, b->rows * sizeof *b->dt); /* vjp is of x alone */
     move(b, (real)(stencil[k] * STEP));
@@ -186,7 +188,7 @@ static void check_differences(bench *b) {
     for (size_t i = 0; i < b->n_out; i++) slope[i] += stencil_weight[k] * (double)b->out[i] / (12 * STEP);
   }
   for (size_t j = 0; j < b->node.n_inputs; j++) memcpy(b->in[j], in[j], b->n_in[j] * sizeof(real));
-  memcpy(b->t, t, b->rows * sizeof *t);
+  memcpy(b->t, t, b->rows * b->n_times * sizeof *t);
   memcpy(b->x, x, b->rows * OUTSIDE_DIM * sizeof *x);
   for (size_t i = 0; i < b->n_out; i++) along += (double)w[i] * slope[i];
   bench_forward(b);

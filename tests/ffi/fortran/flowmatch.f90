@@ -11,10 +11,11 @@ module flowmatch
                                    FM_E_IO = -7
 
   type, bind(c) :: fm_net_options
-    integer(c_int64_t) :: struct_size = 40
+    integer(c_int64_t) :: struct_size = 48
     integer(c_int32_t) :: kind = 0, activation = 0, width = 0, depth = 0, time_features = 0, &
                           class_features = 0
     real(c_double) :: dropout = 0
+    integer(c_int64_t) :: n_times = 0
   end type
 
   type, bind(c) :: fm_optimizer_options

@@ -87,6 +87,8 @@ constants! {
     FM_MISSING_ERROR: u32 = 0;
     FM_MISSING_MASK: u32 = 1;
     // Training
+    FM_OBJECTIVE_FLOW: u32 = 0;
+    FM_OBJECTIVE_MEAN_FLOW: u32 = 1;
     FM_TIME_UNIFORM: u32 = 1;
     FM_TIME_LOGIT_NORMAL: u32 = 2;
     FM_TIME_MODE: u32 = 3;
@@ -116,6 +118,7 @@ constants! {
     FM_SOLVER_AB3: u32 = 11;
     FM_SOLVER_AB4: u32 = 12;
     FM_SOLVER_EXPONENTIAL_2M: u32 = 13;
+    FM_SOLVER_MEAN: u32 = 14;
     FM_SOLVER_DOPRI5: u32 = 2;
     FM_SOLVER_BS32: u32 = 8;
     FM_SOLVER_TSIT5: u32 = 9;

@@ -70,6 +70,7 @@ extern "C" {
     pub fn fm_net_n_class_columns(net: *const fm_net) -> usize;
     pub fn fm_net_n_classes(net: *const fm_net, column: usize) -> u32;
     pub fn fm_net_cond_dim(net: *const fm_net) -> usize;
+    pub fn fm_net_n_times(net: *const fm_net) -> usize;
     pub fn fm_optimizer_create(
         ctx: *mut fm_ctx, options: *const fm_optimizer_options, out: *mut *mut fm_optimizer
     ) -> fm_status;

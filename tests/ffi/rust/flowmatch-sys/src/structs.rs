@@ -77,6 +77,7 @@ structs! {
         time_features: i32,
         class_features: u32,
         dropout: f64,
+        n_times: u64,
     }
     pub struct fm_optimizer_options {
         struct_size: u64,
@@ -143,6 +144,10 @@ structs! {
         coupling_condition_weight: f64,
         coupling_cost: fm_cost_fn,
         coupling_cost_user: *mut c_void,
+        objective: u64,
+        mean_share: f64,
+        mean_weight_power: f64,
+        mean_weight_offset: f64,
     }
     pub struct fm_validation_options {
         struct_size: u64,
