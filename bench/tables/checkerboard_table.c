@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
   results r = {.nll = {.n = 0}};
   char text[48];
   const double truth = log(8 / .45 / .45);
-  tables_begin(&run, "checkerboard", "3. Checkerboard density", argc, argv);
+  tables_begin(&run, "checkerboard", "3. Checkerboard density", .15, argc, argv);
   for (uint64_t seed = 0; seed < run.n_seeds; seed++) run_seed(&run, seed, &r);
   tables_write(&run, "| | ours | true |\n|---|---|---|\n");
   tables_write(&run, "| held-out NLL, exact divergence, nats | %s | %.4f |\n", tables_text(&r.nll, text),
@@ -112,8 +112,8 @@ int main(int argc, char **argv) {
                tables_text(&r.row_error, text));
   tables_write(&run, "| samples inside the cells, %% | %s | 100 |\n\n", tables_text(&r.inside, text));
   tables_accept_whole(&run, fabs(tables_mean(&r.nll) - truth) <= .15,
-                "NLL within .15 nats of the true one: off by %.3f", tables_mean(&r.nll) - truth);
+                      "NLL within .15 nats of the true one: off by %.3f", tables_mean(&r.nll) - truth);
   tables_accept_whole(&run, tables_mean(&r.inside) >= 95, "95 %% of the samples inside: %.2f %%",
-                tables_mean(&r.inside));
+                      tables_mean(&r.inside));
   return tables_end(&run);
 }

@@ -179,7 +179,7 @@ int main(int argc, char **argv) {
   tables_run run;
   results r = {.floor = {.n = 0}};
   char a[48], b[48];
-  tables_begin(&run, "conditions", "2. Conditions and OT", argc, argv);
+  tables_begin(&run, "conditions", "2. Conditions and OT", .2, argc, argv);
   for (uint64_t seed = 0; seed < run.n_seeds; seed++) run_seed(&run, seed, &r);
   tables_write(&run,
                "\n| W2^2 | Euler, 1 step | published | dopri5 1e-4 | published |\n|---|---|---|---|---|\n");

@@ -193,7 +193,7 @@ static void report(tables_run *run, const results r[N_TASKS]) {
 int main(int argc, char **argv) {
   tables_run run;
   results r[N_TASKS] = {{.floor = {.n = 0}}};
-  tables_begin(&run, "minibatch_ot", "1. Minibatch OT", argc, argv);
+  tables_begin(&run, "minibatch_ot", "1. Minibatch OT", .25, argc, argv);
   for (size_t k = 0; k < N_TASKS; k++) run_task(&run, &tasks[k], &r[k]);
   report(&run, r);
   return tables_end(&run);

@@ -27,12 +27,14 @@ typedef struct tables_run {
   FILE *report;
   bool quick;     /* OT within 256 rows, two seeds, fewer steps and test rows */
   size_t n_seeds; /* set by --seeds, else 5 or, quick, 2 */
-  double share;   /* of the recipe's steps: 1, or, quick, .25 */
+  double share;   /* of the recipe's steps: 1 unless bounded or set by --share */
   size_t n_missed;
   double began;
 } tables_run;
 
-void tables_begin(tables_run *run, const char *name, const char *title, int argc, char **argv);
+/* quick_share: of the recipe's steps that a bounded run takes. */
+void tables_begin(tables_run *run, const char *name, const char *title, double quick_share, int argc,
+                  char **argv);
 int tables_end(tables_run *run); /* the exit code: 1 if something was missed */
 
 /* How many of a recipe's steps or a paper's rows this run takes. */
