@@ -160,7 +160,7 @@ static void run_seed(const tables_run *run, uint64_t seed, results *r) {
   tables_ring(&rng, RADIUS, DEVIATION, t.n, t.x0);
   for (size_t i = 0; i < t.n; i++) make_row_like(&rng, t.labels[i], t.made + 2 * i);
   tables_add(&r->floor, tables_w2_squared(run, t.made, t.x1, t.n));
-  if (seed == 0) tables_save_rows(run, "moons.csv", t.x1, 1000);
+  if (seed == 0) tables_save_rows(run, "moons.csv", t.x1, 300);
   for (int which = 0; which < N_METHODS; which++) run_method(run, which, seed, &t, r);
   free(t.x0);
   free(t.x1);

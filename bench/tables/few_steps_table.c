@@ -71,7 +71,7 @@ static void run_seed(const tables_run *run, uint64_t seed, results *r) {
     if (k == 1 || k == 2) tables_ring(&rng, RADIUS, DEVIATION, t.n, *blocks[k]);
   }
   tables_add(&r->floor, tables_w2_squared(run, t.other, t.x1, t.n));
-  if (seed == 0) tables_save_rows(run, "few_ring.csv", t.x1, 1000);
+  if (seed == 0) tables_save_rows(run, "few_ring.csv", t.x1, 300);
 
   tables_ring(&rng, RADIUS, DEVIATION, TRAIN_ROWS, x1);
   fm_model *plain = train(run, PLAIN, NULL, x1, seed);

@@ -163,7 +163,7 @@ static void run_task(const tables_run *run, const task *t, results *out) {
     tables_add(&out->floor, sqrt(tables_w2_squared(run, other, r.test1, r.n_test)));
     for (int method = 0; method < N_METHODS; method++)
       if (method != LIPMAN || !t->moons) run_method(run, t, &r, method, seed, out);
-    if (seed == 0) tables_save_rows(run, t->moons ? "moons_ring.csv" : "noise_ring.csv", r.test1, 1000);
+    if (seed == 0) tables_save_rows(run, t->moons ? "moons_ring.csv" : "noise_ring.csv", r.test1, 300);
     free(other);
     free_rows(&r);
   }

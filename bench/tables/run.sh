@@ -5,6 +5,7 @@
 #
 # FOLDER/tables.md is the report. The exit code is 1 if any line of acceptance was missed.
 set -u
+export OPENBLAS_NUM_THREADS=1 # then large training products may go to it
 build=$1 folder=$2 names=$3
 shift 3
 mkdir -p "$folder" || exit 2
@@ -33,13 +34,14 @@ for name in minibatch_ot conditions checkerboard reflow solvers few_steps; do # 
   [ ! -e "$folder/$name.md" ] || { cat "$folder/$name.md"; echo; }
 done > "$folder/tables.md"
 
-plot noise_I-CFM flow_icfm --data "$folder/noise_ring.csv"
-plot noise_OT-CFM flow_otcfm --data "$folder/noise_ring.csv"
-plot checkerboard checkerboard --kind density --data "$folder/checkerboard.csv"
-plot rectified_1 rectified_1 --data "$folder/rectified.csv"
-plot rectified_2 rectified_2 --data "$folder/rectified.csv"
-plot few_cfm one_step_cfm --solver euler --steps 1 --data "$folder/few_ring.csv"
-plot few_reflow one_step_reflow --solver euler --steps 1 --data "$folder/few_ring.csv"
+plot noise_I-CFM flow_icfm -n 100 --data "$folder/noise_ring.csv"
+plot noise_OT-CFM flow_otcfm -n 100 --data "$folder/noise_ring.csv"
+plot checkerboard checkerboard --kind density -n 20000 --data "$folder/checkerboard.csv"
+plot rectified_1 rectified_1 -n 100 --data "$folder/rectified.csv"
+plot rectified_2 rectified_2 -n 100 --data "$folder/rectified.csv"
+plot few_cfm one_step_cfm -n 100 --solver euler --steps 1 --data "$folder/few_ring.csv"
+plot few_reflow one_step_reflow -n 100 --solver euler --steps 1 --data "$folder/few_ring.csv"
+plot few_mean_flow one_step_mean_flow -n 100 --solver mean --steps 1 --data "$folder/few_ring.csv"
 curves errors_exact "Exact velocity of a mixture: error over evaluations"
 curves errors_trained "A network trained on the checkerboard: error over evaluations"
 
