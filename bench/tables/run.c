@@ -69,7 +69,7 @@ void tables_begin(tables_run *run, const char *name, const char *title, double q
     perror(tables_path(run, file));
     exit(2);
   }
-  tables_write(run, "## %s\n\nSeeds: %zu. ", title, run->n_seeds);
+  tables_write(run, "## %s\n\nSeeds: %zu, unless it says otherwise. ", title, run->n_seeds);
   if (run->quick)
     tables_write(
         run,
