@@ -1,6 +1,6 @@
-/* checkerboard_table.c - the checkerboard's density (Lipman et al., figure 4, the data of flow_matching's notebook):
-   negative log-likelihood of held-out rows against the true one, the share of samples inside the cells, and the
-   exact divergence against Hutchinson's estimate. */
+/* checkerboard_table.c - the checkerboard's density (Lipman et al., figure 4, the data of flow_matching's
+   notebook): negative log-likelihood of held-out rows against the true one, the share of samples inside the
+   cells, and the exact divergence against Hutchinson's estimate. */
 #include "tables.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-/* conditions_table.c - conditions and optimal transport (Cheng & Schwing, arXiv 2503.10636, figure 1), from eight
-   Gaussians to two moons: plain minibatch OT hurts a model that is asked for a class, since the source comes to
-   depend on the class; the condition-aware cost mends it. W2 squared. */
+/* conditions_table.c - conditions and optimal transport (Cheng & Schwing, arXiv 2503.10636, figure 1), from
+   eight Gaussians to two moons: plain minibatch OT hurts a model that is asked for a class, since the source
+   comes to depend on the class; the condition-aware cost mends it. W2 squared. */
 #include "tables.h"
 
 #include <math.h>
@@ -95,7 +95,7 @@ static void free_stream(stream *s) {
   free(s->index);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------------- */
 
 typedef struct results {
   tables_values euler[N_METHODS], dopri5[N_METHODS], floor;

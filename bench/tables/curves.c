@@ -1,6 +1,6 @@
-/* curves.c - draws curves over evaluations, both axes logarithmic: curves FILE.csv FILE.png TITLE. A line of the
-   table is "name,evaluations,error"; the lines of a name follow each other. The picture is made of the parts that
-   flowmatch plot is made of. */
+/* curves.c - draws curves over evaluations, both axes logarithmic: curves FILE.csv FILE.png TITLE. A line of
+   the table is "name,evaluations,error"; the lines of a name follow each other. The picture is made of the
+   parts that flowmatch plot is made of. */
 #include "cli/plot.h"
 
 #include <math.h>

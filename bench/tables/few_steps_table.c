@@ -1,5 +1,5 @@
-/* few_steps_table.c - one and two steps instead of a hundred, on noise to eight Gaussians: flow matching as it is,
-   after one reflow (Liu et al. 2023), and a mean velocity (MeanFlow, Geng et al., arXiv 2505.13447). */
+/* few_steps_table.c - one and two steps instead of a hundred, on noise to eight Gaussians: flow matching as
+   it is, after one reflow (Liu et al. 2023), and a mean velocity (MeanFlow, Geng et al., 2505.13447). */
 #include "tables.h"
 
 #include <math.h>
@@ -29,8 +29,9 @@ typedef struct test_rows {
   size_t n;
 } test_rows;
 
-/* MeanFlow has uniform times, half of the rows with r > t and no adaptive weight: the paper's times hardly look at the
-   source, where the one step begins, and its weight moves the mean that is learned in two columns. */
+/* MeanFlow has uniform times, half of the rows with r > t and no adaptive weight: the paper's times hardly
+   look at the source, where the one step begins, and its weight moves the mean that is learned in two
+   columns. */
 static fm_model *train(const tables_run *run, int which, const double *x0, const double *x1, uint64_t seed) {
   tables_recipe recipe = tables_recipe_of("condot", FM_ACT_SILU, 128, 4, BATCH, 1e-3, STEPS);
   fm_data *data = NULL;

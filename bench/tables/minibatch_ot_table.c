@@ -1,6 +1,6 @@
-/* minibatch_ot_table.c - table 2 of Tong et al. (arXiv 2307.03672): independent pairs against those of minibatch
-   optimal transport, Lipman's path and one reflow, from noise and from two moons to eight Gaussians. W2 to test
-   rows, and the normalised path energy. */
+/* minibatch_ot_table.c - table 2 of Tong et al. (arXiv 2307.03672): independent pairs against those of
+   minibatch optimal transport, Lipman's path and one reflow, from noise and from two moons to eight
+   Gaussians. W2 to test rows, and the normalised path energy. */
 #include "tables.h"
 
 #include <math.h>

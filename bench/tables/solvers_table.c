@@ -1,6 +1,6 @@
 /* solvers_table.c - steps and solvers (Lipman et al., figure 7, on two-dimensional data): the error against a
-   reference of 1000 steps over evaluations. On the exact velocity of a Gaussian mixture, where a method's order
-   must be seen, and on trained networks, with the optimal-transport and the diffusion path. */
+   reference of 1000 steps over evaluations. On the exact velocity of a Gaussian mixture, where a method's
+   order must be seen, and on trained networks, with the optimal-transport and the diffusion path. */
 #include "tables.h"
 
 #include <math.h>

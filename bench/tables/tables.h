@@ -1,5 +1,6 @@
 /* tables.h - what the programs share that repeat the field's published results on two-dimensional data: a run
-   with its seeds and its report, data sets, training by a recipe, and metrics. A failing call ends the program. */
+   with its seeds and its report, data sets, training by a recipe, and metrics. A failing call ends the
+   program. */
 #ifndef TABLES_H
 #define TABLES_H
 
@@ -42,7 +43,8 @@ uint64_t tables_steps(const tables_run *run, uint64_t recipe);
 size_t tables_rows(const tables_run *run, size_t recipe);
 size_t tables_ot_rows(const tables_run *run, size_t recipe);
 
-/* Progress, on standard output; a piece of the report, there and in the file; a line of acceptance, there too. */
+/* Progress, on standard output; a piece of the report, there and in the file; a line of acceptance, there
+   too. */
 void tables_say(const tables_run *run, const char *format, ...) TABLES_PRINTF(2, 3);
 void tables_write(const tables_run *run, const char *format, ...) TABLES_PRINTF(2, 3);
 void tables_accept(tables_run *run, bool holds, const char *format, ...) TABLES_PRINTF(3, 4);
@@ -64,7 +66,7 @@ typedef struct tables_values {
 void tables_add(tables_values *values, double value);
 double tables_mean(const tables_values *values);
 double tables_deviation(const tables_values *values); /* of the sample; 0 for one value */
-/* "0.303 ± 0.043", digits significant ones of a mean below 1 and as many decimals above; "-" without values. */
+/* "0.303 ± 0.043"; without the deviation for one value, "-" for none. */
 const char *tables_text(const tables_values *values, char text[48]);
 
 /* ---- memory and calls ------------------------------------------------------------------------------ */
@@ -89,13 +91,14 @@ size_t tables_below(tables_rng *rng, size_t n); /* 0 .. n - 1 */
 void tables_gaussian(tables_rng *rng, size_t n, double *x); /* N(0, 1) */
 /* Eight Gaussians of the deviation on a ring of the radius. */
 void tables_ring(tables_rng *rng, double radius, double deviation, size_t n, double *x);
-/* Two moons as scikit-learn has them; noise: normal, of the deviation. labels [n] or NULL: 0 the upper moon. */
+/* Two moons as scikit-learn has them; noise: normal, of the deviation. labels [n] or NULL: 0 the upper moon.
+   */
 void tables_moons(tables_rng *rng, double noise, size_t n, double *x, int32_t *labels);
 /* Eight of the sixteen unit cells of [-2, 2]^2, divided by .45. */
 void tables_checkerboard(tables_rng *rng, size_t n, double *x);
 bool tables_on_checkerboard(const double x[2]);
-/* Two Gaussians of the deviation at (column, ±height), by turns: equal numbers, or W2 would tell of little but how
-   many more rows of one set are above than of the other. */
+/* Two Gaussians of the deviation at (column, ±height), by turns: equal numbers, or W2 would tell of little
+   but how many more rows of one set are above than of the other. */
 void tables_pair(tables_rng *rng, double column, double height, double deviation, size_t n, double *x);
 /* The prior of the ring: a mixture, so that a model with it can be saved. */
 fm_prior *tables_ring_prior(fm_ctx *ctx, double radius, double deviation);
@@ -125,8 +128,8 @@ typedef struct tables_way {
   double tolerance;
 } tables_way;
 
-/* Rows x [n][2] from t = 0 to 1, into out [n][2]. energy, unless NULL, becomes E int ||v||^2 dt by the rectangle
-   rule, for Euler's steps; nfe the most evaluations of a row. */
+/* Rows x [n][2] from t = 0 to 1, into out [n][2]. energy, unless NULL, becomes E int ||v||^2 dt by the
+   rectangle rule, for Euler's steps; nfe the most evaluations of a row. */
 void tables_carry(const tables_run *run, const fm_model *model, tables_way way, const int32_t *labels,
                   const double *x, size_t n, double *out, double *energy, uint64_t *nfe);
 
