@@ -7,6 +7,7 @@
 #   make abi-check     whether the binary interface is still the committed one (docs/abi.md)
 #   make gates         the promises that are measured: same bits, no allocation, speed, quiet threads
 #   make bench         speed against the sgemm floor
+#   make tables        the field's published results, ours beside them (hours); tables-quick: a bounded part (minutes)
 #   make docs          the API page, from the headers: build/docs/html/index.html
 #   make install       PREFIX=/usr/local, DESTDIR honoured; install-lib, install-program, uninstall
 #   make dist          build/libflowmatch-VERSION.tar.gz; make deb: Debian packages

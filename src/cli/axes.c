@@ -73,6 +73,7 @@ static ticks vertical_ticks(const axis *a, int pixels) {
 
 /* As many ticks as their texts leave room for. */
 static ticks horizontal_ticks(const axis *a, int pixels) {
+  if (a->logarithmic) return logarithmic_ticks(a);
   ticks t = {.n = 0};
   for (int wanted = 9; wanted >= 2; wanted--) {
     t = linear_ticks(a, wanted);

@@ -11,7 +11,7 @@
 #define LEAST_HEIGHT 120
 #define MOST_HEIGHT 320
 #define OUTSIDE .004 /* of the points at either end of an axis: a lone one shouldn't shrink all others */
-#define SHADES 256
+#define SHADES 96    /* more are not seen, and make the file larger */
 
 static int compare(const void *a, const void *b) {
   const double *x = a, *y = b;
