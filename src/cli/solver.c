@@ -27,9 +27,10 @@ void solver_help(void) {
   list_methods(&m);
   printf("\nSolvers, their order, and the evaluations of the network that a step takes:\n");
   for (size_t i = 0; i < m.n; i++)
-    printf("  %-14s order %u, %u evaluation%s%s\n", m.info[i].name, (unsigned)m.info[i].order,
+    printf("  %-14s order %u, %u evaluation%s%s%s\n", m.info[i].name, (unsigned)m.info[i].order,
            (unsigned)m.info[i].evaluations, m.info[i].evaluations == 1 ? "" : "s",
-           m.info[i].adaptive ? ", steps chosen for an accuracy" : "");
+           m.info[i].adaptive ? ", steps chosen for an accuracy" : "",
+           m.info[i].method == FM_SOLVER_MEAN ? "; for models of train --objective mean-flow" : "");
 }
 
 static const char *method_name(const void *list, size_t i) { return ((const methods *)list)->info[i].name; }
