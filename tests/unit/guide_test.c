@@ -72,6 +72,7 @@ static const char *const paths[] = {"condot", "cosine", "vp", "poly:2"};
 START_TEST(classifier_free_draws_solve_their_equation) {
   enum { N = 12 };
   const double first = .2, last = .7;
+  const int n = quick() ? 3 : N;
   fm_ctx *ctx = new_ctx(1);
   fm_path *path = path_of(ctx, paths[_i]);
   gaussians *g = new_gaussians();
@@ -84,7 +85,7 @@ START_TEST(classifier_free_draws_solve_their_equation) {
   draw_sources(ctx, D, 8, 100, N, x0);
   OK(fm_sampler_draw_f64(ctx, all, 8, 100, labels, NULL, N, whole));
   OK(fm_sampler_draw_guided_f64(ctx, part, 8, 100, labels, NULL, weights, NULL, NULL, N, out, NULL, NULL));
-  for (int i = 0; i < N; i++) {
+  for (int i = 0; i < n; i++) {
     double x[D] = {x0[i * D], x0[i * D + 1]}, y[D] = {x[0], x[1]};
     free_flow f = {path, &four[labels[i] + 1], &four[0], 2.5}, plain = f;
     reference(free_slope, &f, 0, 1, 300, x);
