@@ -609,8 +609,8 @@ FM_API fm_status fm_fit(fm_ctx *ctx, const fm_data *data, const fm_path *path, c
 typedef struct fm_solver_options {
   uint64_t struct_size;
   uint32_t method;    /* FM_SOLVER_...; 0: Dormand-Prince, which is right for any data (Euler is quicker), but
-                         for samplers of a model of mean velocities FM_SOLVER_MEAN, and of a distilled one its
-                         Euler steps (flowmatch_reflow.h) */
+                         for plain draws of a model of mean velocities FM_SOLVER_MEAN, and of a distilled one
+                         its Euler steps (flowmatch_reflow.h) */
   uint32_t n_steps;   /* fixed steps; 0: 20. Ignored where steps are chosen */
   double rtol, atol;  /* adaptive: error per step below atol + rtol |x| in the norm; 0: 1e-3 both */
   double first_step;  /* adaptive: 0 chooses it (Hairer, Norsett & Wanner, II.4) */

@@ -60,7 +60,8 @@ typedef struct fm_potential_call {
 } fm_potential_call;
 typedef int32_t (*fm_potential_fn)(void *user, const fm_potential_call *call);
 
-/* What steers a sampler. The defaults change nothing. */
+/* What steers a sampler. The defaults change nothing, but a model of mean velocities is then drawn from by
+   its velocity (Dormand-Prince; FM_SOLVER_MEAN is FM_E_UNSUPPORTED). */
 typedef struct fm_guidance_options {
   uint64_t struct_size;
   double weight;          /* w, of all rows that bring none of their own; 0: 1, plain */

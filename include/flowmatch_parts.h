@@ -582,8 +582,8 @@ FM_API fm_status fm_sampler_transport_at(fm_ctx *ctx, fm_sampler *sampler, const
 /* As fm_solver_set_grid, for draws and transports to come. */
 FM_API fm_status fm_sampler_set_grid(fm_ctx *ctx, fm_sampler *sampler, const double *grid, size_t n_grid);
 /* The velocity that rows are drawn by, in normalised coordinates: x [n][dim], t [n] and cond [n][cond_dim],
-   normalised too, to out [n][dim]; t is brought into the path's interval, a net's second time is the first. On
-   FM_E_NONFINITE earlier rows of out are written. */
+   normalised too, to out [n][dim]; t is brought into the path's interval, a net's second time is the first.
+   On FM_E_NONFINITE earlier rows of out are written. */
 FM_API fm_status fm_sampler_velocity(fm_ctx *ctx, fm_sampler *sampler, const float *x, const double *t,
                                      const int32_t *labels, const float *cond, size_t n, float *out);
 

@@ -83,7 +83,8 @@ typedef struct fm_reflow_stats {
    condition, also for the model that generates them: give a negative one if that was trained without.
    Not used are, of trainer_options, publish_every, n_snapshots, prediction and baseline, and in the
    distillation times and loss weights; a coupling is FM_E_UNSUPPORTED. Its progress is called too.
-   The result of a distillation has the note "euler_steps", k, which makes k Euler steps the default of
+   Models that predict x0 can't be distilled (FM_E_UNSUPPORTED): at t = 0 it says nothing of the data. The
+   result of a distillation has the note "euler_steps", k, which makes k Euler steps the default of
    fm_sampler_create where no log-densities are asked for; it is good for nothing else, S included.
    Memory is bounded by the pool of pairs, a trainer and a sampler, whatever the rounds and steps; all of it
    is allocated for the call. Bits don't depend on the number of threads. On FM_STOPPED and FM_E_CALLBACK *out

@@ -44,12 +44,17 @@ static fm_status check_training(fm_ctx *ctx, const fm_trainer_options *o) {
   return FM_OK;
 }
 
-static fm_status check_model(fm_ctx *ctx, const fm_model *model) {
+static fm_status check_model(fm_ctx *ctx, const fm_model *model, const fm_reflow_options *o) {
   if (model->net->n_times != 1)
     return fmi_fail(
         &ctx->err, FM_E_UNSUPPORTED,
         "model: its net has two times and its mean velocity takes one step already; expected a model of "
         "a velocity");
+  if (o->distill_steps > 0 && model->prediction.kind == FM_X0)
+    return fmi_fail(
+        &ctx->err, FM_E_UNSUPPORTED,
+        "reflow_options.distill_steps: at t = 0 the noise says nothing of the data; expected a model that "
+        "predicts a velocity or x1");
   if (model->prediction.kind != FM_SCORE) return FM_OK;
   return fmi_fail(
       &ctx->err, FM_E_UNSUPPORTED,
@@ -74,7 +79,7 @@ fm_status fm_reflow(fm_ctx *ctx, const fm_model *model, const fm_data *data, con
   READ_OPTIONS(fm_trainer_options, to, trainer_options);
   FMI_TRY(read_options(ctx, &o));
   FMI_TRY(check_training(ctx, &to));
-  FMI_TRY(check_model(ctx, model));
+  FMI_TRY(check_model(ctx, model, &o));
   FMI_TRY(check_data(ctx, model->net, data));
   const fmi_reflow_job job = {model, data, optimizer, so, o, to};
   fm_reflow_stats total = {.struct_size = sizeof total};

@@ -44,6 +44,18 @@ bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_sol
   return false;
 }
 
+size_t drawing_own_steps(const drawing *d) {
+  const char *text = fm_model_note(d->model, "euler_steps");
+  if (text) return (size_t)strtoul(text, NULL, 10);
+  return fm_net_n_times(fm_model_net(d->model)) == 2;
+}
+
+bool drawing_warn_distilled(const drawing *d, const char *what) {
+  const char *text = fm_model_note(d->model, "euler_steps");
+  if (text) cli_warn("%s was distilled for its own steps, %s: %s", d->name, text, what);
+  return text != NULL;
+}
+
 void drawing_end(drawing *d) {
   fm_sampler_destroy(d->sampler);
   fm_model_destroy(d->model);

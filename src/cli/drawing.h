@@ -31,6 +31,11 @@ bool masked_columns(const fm_model *model, const char *name, size_t **columns, s
 /* Loads the model and makes its sampler; how may be NULL. A failure is reported and leaves nothing to end. */
 bool drawing_begin(drawing *d, fm_ctx *ctx, const char *model_file, const fm_solver_options *solver,
                    const fm_sampler_options *how);
+/* The steps that the model takes of its own accord: those it was distilled for, one by a mean velocity; 0: as many
+   as it needs. */
+size_t drawing_own_steps(const drawing *d);
+/* Says so if the model was distilled, which is good for its own steps alone. Returns whether it was. */
+bool drawing_warn_distilled(const drawing *d, const char *what);
 void drawing_end(drawing *d);
 /* Makes the conditions of the n rows. label is a class, 'each' or 'any' for every class column, with commas
    between; cond numbers with commas between, or a file. Either may be NULL. d->labels may be there

@@ -268,6 +268,7 @@ static int encode(fm_ctx *ctx, const encode_options *o) {
   encoding e = {.d = &d, .o = o};
   int code = EXIT_FAILURE;
   if (!drawing_begin(&d, ctx, o->files.word[0], &o->solver, NULL)) return code;
+  drawing_warn_distilled(&d, "rows go by a flow that was never trained");
   if (table_read(o->files.word[1], d.n_masked > 0, &e.rows)) {
     e.wide = d.dim + d.n_masked;
     e.shift = cli_alloc(e.wide, sizeof *e.shift);

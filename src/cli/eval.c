@@ -154,6 +154,10 @@ static bool choose_rows(judged *j) {
     j->n = all;
   }
   j->n_spare = all - j->n < j->n ? all - j->n : j->n;
+  if (j->n <= j->o->neighbours)
+    return cli_fail(j->data.name, "Compare more rows: -n N.",
+                    "--neighbours %llu needs more rows than that, found %zu",
+                    (unsigned long long)j->o->neighbours, j->n);
   return true;
 }
 
@@ -180,8 +184,17 @@ static int draw(judged *j) {
   j->x = cli_alloc(j->n * d->dim, sizeof *j->x);
   j->y = cli_alloc(n_true * d->dim, sizeof *j->y);
   memcpy(j->y, j->data.cells, n_true * d->dim * sizeof *j->y);
+  /* Conditions of rows other than y's where there are enough: sets that share them are nearer than those of the
+     floor. */
+  const fm_net *net = fm_model_net(d->model);
+  const size_t other = j->n_spare == j->n ? j->n : 0;
+  int32_t *classes = d->labels;
+  float *cond = d->cond;
+  if (classes) d->labels += other * fm_net_n_class_columns(net);
+  if (cond) d->cond += other * fm_net_cond_dim(net);
   progress_begin(&d->progress, "rows", 0, d->n);
   const int code = drawing_rows(d, 0, d->n, j->x);
+  d->labels = classes, d->cond = cond;
   if (code != EXIT_SUCCESS) return code;
   return rescale(j, j->x, j->n) && rescale(j, j->y, n_true) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -266,7 +279,7 @@ static int measure_flow(judged *j) {
   if (code != EXIT_SUCCESS) return code;
   bool ok = put(j, "straightness", "0 is straight", r.straightness, n, NULL) &&
             put(j, "path energy", "", r.path_energy, n, NULL);
-  if (ok && alone) ok = put(j, "NPE", "path energy beyond optimal transport's, as a share", r.npe, n, NULL);
+  if (ok && alone) ok = put(j, "NPE", "path energy off optimal transport's, as a share", r.npe, n, NULL);
   return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -308,6 +321,7 @@ static int write_all(judged *j) {
     return EXIT_FAILURE;
   fprintf(table_stream(j), "%-16s  %-11s  %-22s  %7s\n", "metric", "value", "noise floor", "rows");
   int code = compare_all(j);
+  if (drawing_warn_distilled(j->d, "between them there is no flow to measure")) return code;
   if (code == EXIT_SUCCESS) code = measure_flow(j);
   if (code == EXIT_SUCCESS) code = measure_likelihood(j);
   if (o->output && code != EXIT_SUCCESS)

@@ -93,6 +93,9 @@ static bool check_null(const drawing *d, const guidance_words *w) {
   const fm_net *net = fm_model_net(d->model);
   const char *note = fm_model_note(d->model, "conditions");
   if (w->weight == 0 || w->weaker) return true;
+  if (!d->labels && !d->cond && (fm_net_n_class_columns(net) > 0 || fm_net_cond_dim(net) > 0))
+    return cli_fail(d->name, "Say with --label or --cond what to guide to.",
+                    "without a condition there is nothing to guide to");
   if (fm_net_n_class_columns(net) == 0 && fm_net_cond_dim(net) == 0)
     return cli_fail(d->name, "Say with --weaker MODEL what to guide away from.",
                     "it was trained without labels and conditions: there is no unconditional velocity");

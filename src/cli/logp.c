@@ -194,6 +194,7 @@ static int find(fm_ctx *ctx, const logp_options *o) {
   densities p = {.d = &d, .o = o};
   int code = EXIT_FAILURE;
   if (!drawing_begin(&d, ctx, o->files.word[0], &o->solver, NULL)) return code;
+  drawing_warn_distilled(&d, "log-densities are those of a flow that was never trained");
   if (make_sampler(&p) && table_read(o->files.word[1], false, &p.rows)) {
     d.n = p.rows.n_rows;
     if (check_rows(&p) && labels_read(&d, o->label_file) && drawing_conditions(&d, o->label, o->cond))

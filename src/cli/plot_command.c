@@ -179,17 +179,19 @@ static canvas draw(const drawing *d, const plot_options *o, const double *times,
 }
 
 /* The times to draw: of a few even steps their ends, so that each is seen as the straight piece it is. */
-static size_t choose_times(const plot_options *o, double times[FLOW_TIMES]) {
+static size_t choose_times(const drawing *d, const plot_options *o, double times[FLOW_TIMES]) {
+  const size_t steps = o->how.steps > 0        ? (size_t)o->how.steps
+                       : o->solver.method == 0 ? drawing_own_steps(d)
+                                               : 0;
   size_t n = o->kind == KIND_FLOW ? FLOW_TIMES : DENSITY_TIMES;
-  if (o->kind == KIND_FLOW && o->how.steps > 0 && o->how.steps < FLOW_TIMES && !o->how.grid)
-    n = (size_t)o->how.steps + 1;
+  if ((o->kind == KIND_FLOW || o->how.steps == 0) && steps > 0 && steps < n && !o->how.grid) n = steps + 1;
   for (size_t k = 0; k < n; k++) times[k] = (double)k / (double)(n - 1);
   return n;
 }
 
 static int plot_samples(drawing *d, const plot_options *o, const table *data) {
   double times[FLOW_TIMES];
-  size_t n_times = choose_times(o, times), columns[2];
+  size_t n_times = choose_times(d, o, times), columns[2];
   paths p;
   if (o->columns && !read_columns(d, o->columns, columns)) return EXIT_FAILURE;
   if (!drawing_conditions(d, o->label, o->cond)) return EXIT_FAILURE;

@@ -238,6 +238,9 @@ static fm_status read_weights(const input *in, fm_model *m) {
   if (fmi_safetensors_pair(in->st, "train.paired") != NULL)
     FMI_TRY(fmi_spec_get_u64(in->st, "train.paired", 1, &paired, in->err));
   m->paired = paired != 0;
+  if (m->paired && m->prediction.kind == FM_SCORE)
+    return fmi_fail(in->err, FM_E_FORMAT,
+                    "train.paired: expected 0 beside a score, which needs independent pairs");
   FMI_TRY(read_block(in, "weights", m->params));
   FMI_TRY(read_block(in, "ema", m->ema));
   for (size_t i = 0; i < in->st->n_pairs; i++) {

@@ -59,18 +59,22 @@ fm_status fmi_prediction_settle(fmi_prediction *p, const char *what, const fm_pa
     return fmi_fail(err, FM_E_UNSUPPORTED, "baseline: goes with the prediction of a velocity, found %s",
                     names[p->kind]);
   p->first = p->first_apart = path->first;
-  p->last = path->last;
+  p->last = p->last_apart = path->last;
   if (p->kind == FM_VELOCITY) {
-    fm_path_coefficients c;
+    fm_path_coefficients c, d;
     FMI_TRY(fmi_path_at(path, path->first, &c, err));
-    if (c.gamma == 0 && c.d_gamma == 0 && fmi_path_determinant(&c) == 0)
+    FMI_TRY(fmi_path_at(path, path->last, &d, err));
+    if (c.gamma == 0 && c.d_gamma == 0 && fabs(fmi_path_determinant(&c)) < FMI_LEAST_APART)
       FMI_TRY(time_of(path, FMI_LEAST_RATIO, &p->first_apart, err));
+    if (d.gamma == 0 && d.d_gamma == 0 && fabs(fmi_path_determinant(&d)) < FMI_LEAST_APART)
+      FMI_TRY(time_of(path, FMI_MOST_RATIO, &p->last_apart, err));
     return FM_OK;
   }
   FMI_TRY(fmi_path_check_gamma(what, path, err));
   if (p->kind != FM_X1) FMI_TRY(time_of(path, FMI_LEAST_RATIO, &p->first, err));
   if (p->kind != FM_X0) FMI_TRY(time_of(path, FMI_MOST_RATIO, &p->last, err));
   p->first_apart = p->first;
+  p->last_apart = p->last;
   return FM_OK;
 }
 
@@ -100,7 +104,7 @@ fm_status fmi_form_at(const fmi_prediction *p, const fm_path *path, const fm_pat
   }
   FMI_TRY(fmi_path_at(to, fmi_path_clip(to, t), &here, err));
   if (path != to) FMI_TRY(time_of(path, here.sigma > 0 ? here.alpha / here.sigma : INFINITY, &time, err));
-  time = clip(time, p->first_apart, p->last);
+  time = clip(time, p->first_apart, p->last_apart);
   FMI_TRY(fmi_path_at(path, time, &there, err));
   const double scale = scale_of(&here, &there);
   fmi_conversion rule;

@@ -10,6 +10,8 @@
    and after, the ends are those that were last told (docs/numerics.md). */
 #define FMI_LEAST_RATIO (1.0 / 200)
 #define FMI_MOST_RATIO 100.0
+/* A velocity tells them where |D| is no less. */
+#define FMI_LEAST_APART 1e-2
 
 /* What a network's output is. */
 typedef struct fmi_prediction {
@@ -17,7 +19,8 @@ typedef struct fmi_prediction {
   uint32_t baseline; /* 1: a velocity less the Gaussian baseline, fmi_path_baseline */
   /* filled in by fmi_prediction_settle: */
   double first, last; /* the times at which the network is asked */
-  double first_apart; /* the first at which a velocity tells the ends: for other paths' states */
+  double first_apart,
+      last_apart; /* the first and last at which a velocity tells the ends: for other paths' states */
 } fmi_prediction;
 
 /* "velocity", "x1", "x0", "score", as in files. NULL: unknown. */

@@ -55,7 +55,7 @@ static fm_status read_conditions(fmi_pool *p, const fm_net *net, size_t n, fmi_e
   return fmi_check_weights(b->weights, n, err);
 }
 
-/* What read_conditions got, or with null the null condition. */
+/* What read_conditions got, or with null the null condition, which weighs as much as the row's own. */
 static void keep_conditions(const fmi_pool *p, const fm_model *m, bool null, size_t n, const fmi_ends *e) {
   const fm_normaliser *norm = m->cond_normaliser;
   const size_t k = m->net->n_class_columns, c = m->net->cond_dim;
@@ -64,7 +64,7 @@ static void keep_conditions(const fmi_pool *p, const fm_model *m, bool null, siz
     const double scale = norm->scale[i % c], x = null ? 0 : (double)p->rows.cond[i] - norm->shift[i % c];
     e->cond[i] = null ? NAN : scale > 0 ? (float)(x / scale) : 0;
   }
-  for (size_t i = 0; i < n; i++) e->weights[i] = null ? 1 : p->rows.weights[i];
+  for (size_t i = 0; i < n; i++) e->weights[i] = p->conditions == NULL ? 1 : p->rows.weights[i];
 }
 
 static fm_status run_flow(fmi_pool *p, bool null, size_t n, real *x1, fmi_error *err) {
@@ -95,7 +95,7 @@ static fm_status generate(fmi_pool *p, size_t first, size_t n, fmi_error *err) {
   const bool null = p->conditions == NULL || first < p->n_null;
   const fmi_ends e = fmi_ends_from(&p->pairs, m->net, first);
   if (n == 0) return FM_OK;
-  if (!null) FMI_TRY(read_conditions(p, m->net, n, err));
+  if (p->conditions != NULL) FMI_TRY(read_conditions(p, m->net, n, err));
   FMI_TRY(keep_source(p, m, p->seed, p->next_row, n, e.x0, err));
   FMI_TRY(run_flow(p, null, n, e.x1, err));
   keep_conditions(p, m, null, n, &e);

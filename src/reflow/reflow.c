@@ -253,8 +253,8 @@ static fm_status run(rounds *r, fmi_error *err) {
       r->teacher = next;
       return FM_OK;
     }
-    r->stats->n_rounds = r->round;
     FMI_TRY(set_teacher(r, next, err));
+    r->stats->n_rounds = r->round;
     r->stats->straightness[r->round] = r->straightness;
     if (r->round == r->n_rounds) return FM_OK;
     r->distill_steps = r->round == n_reflows ? o->distill_steps : 0;

@@ -39,16 +39,18 @@ static fm_status tile_item(void *user, size_t item, size_t slot_index, fmi_error
   for (size_t i = 0; i < n * dim; i++) z[i] = j->start->x0[first * dim + i], mean[i] = 0;
   for (uint64_t step = 0; step < j->n_steps; step++) {
     if (fmi_runtime_stopped(j->rt)) return fmi_fail(err, FM_STOPPED, "stopped while straightness was found");
-    for (size_t i = 0; i < n; i++)
-      slot->t[i] = fmi_path_clip(s->model->path, (double)step / (double)j->n_steps);
-    for (size_t i = 0; i < n * dim; i++) slot->x[i] = (real)z[i];
+    const double t = (double)step / (double)j->n_steps;
+    fmi_form form; /* whatever the net predicts */
+    FMI_TRY(fmi_sampler_forms(s, &t, 1, &form, slot->t, err));
+    for (size_t i = 0; i < n; i++) slot->t[i] = form.time;
+    for (size_t i = 0; i < n * dim; i++) slot->x[i] = (real)(form.in * z[i]);
     FMI_TRY(fmi_run_forward(s->plan, &weights, &rows, 0, n, &slot->work, NULL, err));
-    const real *v = fmi_run_output(s->plan, 0, &slot->work, NULL);
+    const real *out = fmi_run_output(s->plan, 0, &slot->work, NULL);
     for (size_t i = 0; i < n * dim; i++) {
-      const double delta = (double)v[i] - mean[i];
+      const double v = form.by_state * z[i] + form.by_net * (double)out[i], delta = v - mean[i];
       mean[i] += delta / (double)(step + 1);
-      sum[i / dim] += delta * ((double)v[i] - mean[i]);
-      z[i] += (double)v[i] / (double)j->n_steps;
+      if (s->model->normaliser->scale[i % dim] > 0) sum[i / dim] += delta * (v - mean[i]);
+      z[i] += v / (double)j->n_steps;
     }
   }
   return FM_OK;

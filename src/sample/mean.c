@@ -2,7 +2,7 @@
 #include "sample/sampler.h"
 
 fm_status fmi_mean_form_check(const fm_sampler *s, const fm_model *model, fmi_error *err) {
-  if (s->path != NULL || s->guided)
+  if ((s->path != NULL && s->path != model->path) || s->guided)
     return fmi_fail(
         err, FM_E_UNSUPPORTED,
         "solver_options.method: mean takes the steps that were learned; %s needs velocities, expected "

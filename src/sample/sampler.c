@@ -138,7 +138,8 @@ void fmi_sampler_default_solver(const fm_model *model, const fm_sampler_options 
   if (steps > 0) {
     solver->method = FM_SOLVER_EULER;
     if (solver->n_steps == 0) solver->n_steps = steps;
-  } else if (model->net->n_times == 2 && solver->fixed_steps == 0 && o->path == NULL && !guided) {
+  } else if (model->net->n_times == 2 && solver->fixed_steps == 0 && !guided &&
+             (o->path == NULL || o->path == model->path)) {
     solver->method = FM_SOLVER_MEAN;
   }
 }

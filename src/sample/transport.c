@@ -116,10 +116,16 @@ static fm_status tile_item(void *user, size_t item, size_t slot, fmi_error *err)
   fm_sampler *s = job->sampler;
   fmi_tile w = {.job = job, .slot = &s->slots[slot], .first = item * FMI_TILE};
   w.n = fmi_min(FMI_TILE, job->n - w.first);
+  for (size_t i = w.first; job->rows != NULL && i < w.first + w.n; i++)
+    job->rows[i] = (fm_row_stats){.t = job->t0};
   /* Another tile saw the wish to stop: these rows stay as they are, unless states at times are promised. */
-  if (atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL)
-    return fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first);
-  FMI_TRY(fmi_tile_start(&w, err));
+  const fm_status begun = atomic_load_explicit(&job->stopped, memory_order_relaxed) && job->between == NULL
+                              ? fmi_fail(err, FM_STOPPED, "row %zu: stopped before it was begun", w.first)
+                              : fmi_tile_start(&w, err);
+  if (begun != FM_OK) {
+    fmi_row_stats_end(job->rows != NULL ? job->rows + w.first : NULL, w.n, job->t1, begun);
+    return begun;
+  }
   if (s->guided) fmi_guide_start(&w);
   const fmi_rhs rhs = {fmi_tile_velocity, &w};
   const fmi_solve_control control = {fmi_transport_check, job};

@@ -37,13 +37,16 @@ static fm_status take_apart(const fmi_erk *s, size_t slot, double alpha, double 
   const fmi_x1_form *form = job->x1_form;
   const size_t dim = job->dim, row = s->row[slot];
   const double *y = job->y + row * dim, *v = s->k + slot * dim;
-  fm_status status = form->x0(form->user, s->t[row], y, v, x0, job->err);
+  fmi_error miss = {.status = FM_OK}; /* an end that is not told is no error of the call */
+  fm_status status = form->x0(form->user, s->t[row], y, v, x0, &miss);
   *known = status == FM_OK;
-  if (status != FM_OK) return status == FM_E_DOMAIN ? FM_OK : status;
-  status = form->x1(form->user, s->t[row], y, v, by_x1, job->err);
+  if (status == FM_E_DOMAIN) return FM_OK;
+  if (status != FM_OK) return fmi_fail(job->err, status, "%.400s", miss.text);
+  status = form->x1(form->user, s->t[row], y, v, by_x1, &miss);
   for (size_t j = 0; j < dim; j++)
     by_x1[j] = status == FM_OK ? alpha * by_x1[j] : y[j] + s->h[slot] * v[j] - sigma * x0[j];
-  return status == FM_E_DOMAIN ? FM_OK : status;
+  if (status == FM_OK || status == FM_E_DOMAIN) return FM_OK;
+  return fmi_fail(job->err, status, "%.400s", miss.text);
 }
 
 fm_status fmi_ddim_step(fmi_erk *s, double t_next, double keep, uint32_t number, double *ends) {

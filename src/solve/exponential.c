@@ -50,14 +50,15 @@ static fm_status find_x1(exponential *s, uint32_t k, double t) {
   for (size_t i = 0; i < r->active; i++) {
     const size_t row = r->row[i];
     double *x1 = s->x1 + ((k % 2) * job->n + row) * dim;
+    fmi_error miss = {.status = FM_OK}; /* not one of the call, unless it ends it */
     const fm_status status =
-        job->x1_form->x1(job->x1_form->user, t, job->y + row * dim, r->k + i * dim, x1, job->err);
+        job->x1_form->x1(job->x1_form->user, t, job->y + row * dim, r->k + i * dim, x1, &miss);
     if (status == FM_E_DOMAIN)
       s->known[k % 2] = false; /* of the time, not of the row */
     else if (status == FM_E_NONFINITE)
       x1[0] = NAN; /* the row is left out */
     else if (status != FM_OK)
-      return status;
+      return fmi_fail(job->err, status, "%.400s", miss.text);
   }
   return FM_OK;
 }

@@ -24,7 +24,7 @@ static fm_status read_number(const char *field, double fallback, double least, d
                   *value);
 }
 
-static fm_status check_parts(const fmi_parts *parts, bool mean, fmi_error *err) {
+static fm_status check_parts(const fmi_parts *parts, bool mean, double share, fmi_error *err) {
   const size_t times = mean ? 2 : 1;
   fm_path_coefficients c;
   if (parts->net->n_times != times)
@@ -32,7 +32,7 @@ static fm_status check_parts(const fmi_parts *parts, bool mean, fmi_error *err) 
         err, FM_E_MISMATCH,
         "trainer_options.objective: expected a net with net_options.n_times = %zu for %s, found %zu", times,
         mean ? "mean flow" : "flow matching", parts->net->n_times);
-  if (!mean) return FM_OK;
+  if (!mean || share == 0) return FM_OK; /* what is left is flow matching */
   FMI_TRY(fmi_path_at(parts->path, 0.5, &c, err));
   if (c.gamma == 0 && c.d_gamma == 0) return FM_OK;
   return fmi_fail(err, FM_E_UNSUPPORTED,
@@ -52,7 +52,7 @@ fm_status fmi_mean_flow_options(fm_trainer_options *o, const fmi_parts *parts, f
     FMI_TRY(read_number("mean_share", 0.25, 0, 1, &o->mean_share, err));
   FMI_TRY(read_number("mean_weight_power", 0, 0, 8, &o->mean_weight_power, err));
   FMI_TRY(read_number("mean_weight_offset", 1e-3, 1e-9, 1e9, &o->mean_weight_offset, err));
-  return check_parts(parts, mean, err);
+  return check_parts(parts, mean, o->mean_share, err);
 }
 
 /* ---- workspace ------------------------------------------------------------------------------------- */

@@ -315,6 +315,32 @@ START_TEST(every_path_draws_the_same) {
   }
 }
 END_TEST
+/* Where D is nearly 0, a velocity says nearly nothing of the ends, and what it says is rounding: steep VP at its
+   source, and a path that stops at its data. */
+static int32_t stopping(void *user, double t, fm_path_coefficients *c) {
+  const double left = 1 - t;
+  (void)user;
+  c->alpha = 1 - left * left, c->sigma = left * left;
+  c->d_alpha = 2 * left, c->d_sigma = -2 * left;
+  c->gamma = c->d_gamma = 0;
+  return 0;
+}
+START_TEST(ends_that_are_hardly_told) {
+  static const uint32_t methods[] = {FM_SOLVER_DOPRI5, FM_SOLVER_RK4, FM_SOLVER_HEUN2};
+  fm_path *kept = paths[1], *steep, *stops;
+  OK(fm_path_create_named(ctx, "vp:0.1:100", &steep));
+  OK(fm_path_create_custom(ctx, stopping, NULL, &stops));
+  for (size_t k = 0; k < FMI_COUNT(methods); k++) {
+    paths[1] = steep;
+    draw_exactly(0, 1, paths[0], methods[k], .02);
+    paths[1] = stops;
+    draw_exactly(0, 1, paths[0], methods[k], .02);
+  }
+  paths[1] = kept;
+  fm_path_destroy(steep), fm_path_destroy(stops);
+}
+END_TEST
+
 /* Noise on the way leaves mean and variance: the score is told by every output. */
 START_TEST(every_output_has_the_score) {
   enum { N = 2000 };
@@ -379,6 +405,7 @@ int main(void) {
 #ifndef FMI_DOUBLE /* callbacks take float */
   tcase_add_loop_test(tests, every_output_draws_the_data, 0, FMI_COUNT(outputs));
   tcase_add_loop_test(tests, every_path_draws_the_same, 0, FMI_COUNT(outputs));
+  tcase_add_test(tests, ends_that_are_hardly_told);
   tcase_add_loop_test(tests, every_output_has_the_score, 0, FMI_COUNT(outputs));
   tcase_add_loop_test(tests, every_output_has_the_density, 0, FMI_COUNT(outputs));
 #endif

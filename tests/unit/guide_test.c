@@ -464,6 +464,37 @@ START_TEST(a_bad_potential_is_reported) {
 }
 END_TEST
 
+/* Rows of a tile that never began say why. */
+static int32_t failing_prior(void *user, const fm_prior_request *request) {
+  (void)user;
+  if (request->first_row >= FMI_TILE) return 7;
+  memset(request->x0, 0, request->n * request->dim * sizeof *request->x0);
+  return 0;
+}
+START_TEST(rows_that_were_not_begun_say_so) {
+  enum { N = 2 * FMI_TILE };
+  fm_ctx *ctx = new_ctx(1);
+  fm_path *path = path_of(ctx, "condot");
+  gaussians *g = new_gaussians();
+  fm_model *exact = gaussians_model(ctx, g, path, unit_shift, unit_scale), *model;
+  fm_prior *prior;
+  fm_sampler *s;
+  static float out[N * D];
+  static fm_row_stats rows[N];
+  OK(fm_prior_create_callback(ctx, failing_prior, NULL, &prior));
+  OK(fm_model_create(ctx, fm_model_net(exact), NULL, NULL, path, prior, NULL, NULL, &model));
+  OK(fm_sampler_create_guided(ctx, model, NULL, NULL, NULL, &s));
+  memset(rows, 0xa5, sizeof rows);
+  FAILS(FM_E_CALLBACK, "7",
+        fm_sampler_draw_guided(ctx, s, 1, 0, NULL, NULL, NULL, NULL, NULL, N, out, NULL, rows));
+  for (size_t i = 0; i < N; i++)
+    HOLDS(rows[i].status == (i < FMI_TILE ? FM_OK : FM_E_CALLBACK), "row %zu: %d", i, (int)rows[i].status);
+  ck_assert(rows[N - 1].t == 0 && rows[N - 1].nfe == 0);
+  fm_sampler_destroy(s), fm_model_destroy(model), fm_model_destroy(exact), fm_prior_destroy(prior);
+  fm_path_destroy(path), free(g), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 START_TEST(models_that_do_not_fit_are_named) {
   fm_ctx *ctx = new_ctx(1);
   fm_path *condot = path_of(ctx, "condot"), *cosine = path_of(ctx, "cosine"),
@@ -491,6 +522,21 @@ START_TEST(models_that_do_not_fit_are_named) {
   OK(fm_sampler_create_guided(ctx, model, NULL, NULL, &o, &s));
   OK(fm_sampler_set_model(ctx, s, model));
   FAILS(FM_E_MISMATCH, "model:", fm_sampler_set_model(ctx, s, other_units));
+  fm_model *moved, *boxed;
+  fm_prior *box;
+  OK(fm_prior_create_uniform(ctx, unit_shift, unit_scale, D, &box));
+  OK(fm_model_create(ctx, fm_model_net(model), NULL, NULL, cosine, NULL, fm_model_normaliser(model), NULL,
+                     &moved));
+  OK(fm_model_create(ctx, fm_model_net(model), NULL, NULL, condot, box, fm_model_normaliser(model), NULL,
+                     &boxed));
+  FAILS(FM_E_MISMATCH, "the path of", fm_sampler_set_model(ctx, s, moved));
+  FAILS(FM_E_MISMATCH, "kind of prior", fm_sampler_set_model(ctx, s, boxed));
+  fm_sampler *noisy;
+  const fm_sampler_options sigma = {.struct_size = sizeof sigma, .diffusion = FM_DIFFUSION_SIGMA};
+  OK(fm_sampler_create(ctx, model, NULL, &sigma, &noisy));
+  OK(fm_sampler_set_model(ctx, noisy, moved));
+  FAILS(FM_E_UNSUPPORTED, "prior", fm_sampler_set_model(ctx, noisy, boxed));
+  fm_sampler_destroy(noisy), fm_model_destroy(moved), fm_model_destroy(boxed), fm_prior_destroy(box);
   double density;
   FAILS(FM_E_UNSUPPORTED, "no log-density",
         fm_sampler_log_density(ctx, s, 0, NULL, NULL, 1, unit_shift, &density, NULL, NULL, NULL));
@@ -527,6 +573,7 @@ int main(void) {
     tcase_add_test(tcase, the_second_velocity_is_paid_for_where_it_counts);
     tcase_add_test(tcase, autoguidance_by_the_unconditional_model_is_classifier_free);
     tcase_add_loop_test(tcase, a_linear_potential_moves_gaussian_data, 0, FMI_COUNT(paths));
+    tcase_add_test(tcase, rows_that_were_not_begun_say_so);
     tcase_add_test(tcase, models_that_do_not_fit_are_named);
   }
   return run_suite(suite);

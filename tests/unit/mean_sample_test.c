@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "api/api.h"
+#include "flowmatch_guide.h"
 #include "sample/sampler.h"
 
 enum { DIM = 3, N = 100 };
@@ -190,6 +191,18 @@ START_TEST(what_the_method_is_not_for) {
   FAILS(FM_E_UNSUPPORTED, "mean is for samplers", fm_solver_create(ctx, 2, &mean, &solver));
   FAILS(FM_E_UNSUPPORTED, "log-densities", fm_sampler_create(ctx, model, &mean, &density, &sampler));
   FAILS(FM_E_UNSUPPORTED, "euler or heun2", fm_sampler_create(ctx, model, &mean, &noisy, &sampler));
+  FAILS(FM_E_UNSUPPORTED, "guidance", fm_sampler_create_guided(ctx, model, &mean, NULL, NULL, &sampler));
+  fm_path *cosine;
+  fm_model *other;
+  OK(fm_path_create(ctx, FM_PATH_COSINE, &cosine));
+  fm_sampler_options along = {.struct_size = sizeof along, .path = cosine};
+  FAILS(FM_E_UNSUPPORTED, "another path", fm_sampler_create(ctx, model, &mean, &along, &sampler));
+  along.path = fm_model_path(model);
+  OK(fm_sampler_create(ctx, model, &mean, &along, &sampler)); /* which is no other */
+  fm_sampler_destroy(sampler);
+  FAILS(FM_E_UNSUPPORTED, "two times", fm_model_with_prediction(ctx, model, FM_X1, 0, &other));
+  FAILS(FM_E_UNSUPPORTED, "two times", fm_model_with_prediction(ctx, model, FM_VELOCITY, 1, &other));
+  fm_path_destroy(cosine);
   OK(fm_sampler_create(ctx, model, NULL, NULL, &sampler));
   fill(x), memcpy(again, x, sizeof x);
   FAILS(FM_E_UNSUPPORTED, "from 1 to 0",
@@ -340,6 +353,36 @@ START_TEST(one_step_draws_eight_gaussians) {
 }
 END_TEST
 
+/* Guidance and other paths take the velocity, u(z, t, t), of whichever of two models has two times. */
+START_TEST(guidance_takes_the_velocity) {
+  fm_ctx *ctx = new_ctx(1);
+  fm_model *two = random_model(ctx, 2), *one = random_model(ctx, 1);
+  double x[N * DIM], found[N * DIM];
+  const fm_solver_options euler = {.struct_size = sizeof euler, .method = FM_SOLVER_EULER, .n_steps = 1};
+  for (int way = 0; way < 2; way++) {
+    const fm_model *model = way ? one : two, *weaker = way ? two : one;
+    const fm_guidance_options g = {.struct_size = sizeof g, .weight = 3, .weaker = weaker};
+    fm_sampler *sampler;
+    OK(fm_sampler_create_guided(ctx, model, &euler, NULL, &g, &sampler));
+    fill(x);
+    float in[N * DIM], u[N * DIM], n[N * DIM], *params = new_block(4096, sizeof *params);
+    const double times[2 * N] = {0};
+    for (size_t i = 0; i < N * DIM; i++) in[i] = (float)x[i];
+    OK(fm_model_get_params(ctx, model, NULL, params));
+    OK(fm_net_velocity(ctx, fm_model_net(model), params, in, times, NULL, NULL, N, u));
+    OK(fm_model_get_params(ctx, weaker, NULL, params));
+    OK(fm_net_velocity(ctx, fm_model_net(weaker), params, in, times, NULL, NULL, N, n));
+    memcpy(found, x, sizeof x);
+    OK(fm_sampler_transport(ctx, sampler, 0, 1, NULL, NULL, N, found, NULL, NULL, NULL));
+    for (size_t i = 0; i < N * DIM; i++)
+      CLOSE(found[i], x[i] + (double)n[i] + 3 * ((double)u[i] - (double)n[i]), 1e-4);
+    free(params);
+    fm_sampler_destroy(sampler);
+  }
+  fm_model_destroy(two), fm_model_destroy(one), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 int main(void) {
   Suite *suite;
   TCase *tcase = new_case(&suite, "mean_sample");
@@ -348,6 +391,7 @@ int main(void) {
   tcase_add_test(tcase, bits_do_not_depend_on_splits_and_threads);
   tcase_add_test(tcase, the_deadline_is_met_by_a_step_to_the_end);
   tcase_add_test(tcase, what_the_method_is_not_for);
+  tcase_add_test(tcase, guidance_takes_the_velocity);
   tcase_add_test(tcase, one_step_is_the_flow_of_a_gaussian);
   tcase_add_test(tcase, one_step_draws_eight_gaussians);
   return run_suite(suite);

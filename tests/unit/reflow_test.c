@@ -94,6 +94,44 @@ START_TEST(straightness_is_exact) {
 }
 END_TEST
 
+/* The same flow by what else its net may say: x1 = x + (1 - t) v, or what v has beyond the baseline. */
+static int32_t other_output(void *user, const fm_net_call *c) {
+  const bool x1 = user != NULL;
+  for (uint64_t i = 0; i < c->n * c->dim; i++) {
+    const double x = (double)c->x[i], t = c->t[i / c->dim], left = 1 - t;
+    double f[FEATURES];
+    gaussian_features(x, t, f);
+    c->velocity[i] = (float)(x1 ? x + left * f[0] : f[0] - (t - left) / (t * t + left * left) * x);
+  }
+  return 0;
+}
+START_TEST(straightness_is_the_flows_whatever_is_predicted) {
+  enum { N = 100, D = 2 };
+  fm_ctx *ctx = new_ctx(1);
+  const bool x1 = _i == 1;
+  const double shift[D] = {0, 7}, scale[D] = {1, 0}; /* a column of scale 0 is no part of it */
+  const float none = 0;
+  int mark;
+  fm_net *net;
+  fm_normaliser *norm;
+  fm_model *velocity, *model;
+  OK(fm_normaliser_create(ctx, shift, scale, D, &norm));
+  OK(fm_net_create_custom(ctx, D, NULL, 0, 0, 0, other_output, gaussian_vjp, NULL, x1 ? &mark : NULL, &net));
+  OK(fm_model_create(ctx, net, &none, NULL, NULL, NULL, norm, NULL, &velocity));
+  OK(fm_model_with_prediction(ctx, velocity, x1 ? FM_X1 : FM_VELOCITY, !x1, &model));
+  fm_sampler *sampler = new_sampler(ctx, model, 1e-3);
+  real x0[N * D];
+  double sums[N], found[2];
+  for (size_t i = 0; i < N * D; i++) x0[i] = i / D % 2 ? 1 : -1;
+  const fmi_ends start = {.x0 = x0};
+  for (int k = 0; k < 2; k++)
+    OK(fmi_straightness(&ctx->runtime, sampler, &start, N, k ? 800 : 400, sums, &found[k], &ctx->err));
+  CLOSE(2 * found[1] - found[0], CURVED, x1 ? 1e-3 : 2e-4); /* x1 is asked up to t = 0.99 */
+  fm_sampler_destroy(sampler), fm_model_destroy(model), fm_model_destroy(velocity), fm_net_destroy(net);
+  fm_normaliser_destroy(norm), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* Loss floor 0, S 0, and one Euler step takes 1 to m + s, and before: S = s (2 - pi / 2). */
 START_TEST(reflow_makes_the_gaussian_straight) {
   fm_ctx *ctx = new_ctx(1);
@@ -288,6 +326,7 @@ int main(void) {
   tcase_add_test(tcase, pairs_are_the_flow_of_the_source);
   tcase_add_test(tcase, passes_over_the_pool);
   tcase_add_test(tcase, straightness_is_exact);
+  tcase_add_loop_test(tcase, straightness_is_the_flows_whatever_is_predicted, 0, 2);
   tcase_add_test(tcase, reflow_makes_the_gaussian_straight);
   tcase_add_test(tcase, weights_begin_where_they_should);
   tcase_add_test(tcase, any_path_becomes_straight);
