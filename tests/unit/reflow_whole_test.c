@@ -323,8 +323,9 @@ START_TEST(bits_do_not_depend_on_threads) {
     for (size_t k = 0; k < n; k++) params[k] += 0.2f * (float)sin((double)k); /* not from zeros */
     fm_model *model, *made;
     OK(fm_model_create(ctx, net, params, NULL, NULL, NULL, NULL, NULL, &model));
-    settings s = new_settings(6, 500);
+    settings s = new_settings(6, quick() ? 200 : 500);
     s.training.batch = 150;
+    if (quick()) s.solver.rtol = s.solver.atol = 1e-2, s.reflow.straightness_steps = 10;
     s.reflow.rounds = 2;
     s.reflow.distill_steps = 2;
     fm_reflow_progress last = {.struct_size = sizeof last};
