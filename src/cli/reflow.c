@@ -161,6 +161,13 @@ static bool read_data(reflow *r) {
   if (files.n == 0)
     return cli_fail(name, "Give the DATA that it was trained on, with --labels or --cond.",
                     "it was trained with conditions, and pairs need some too");
+  const fm_net *net = fm_model_net(r->model);
+  if (fm_net_n_class_columns(net) > 0 && !o->labels)
+    return cli_fail(name, "Say with --labels FILE which classes the rows of DATA have.",
+                    "it was trained with classes, and pairs need some too");
+  if (fm_net_cond_dim(net) > 0 && !o->cond)
+    return cli_fail(name, "Say with --cond FILE which conditions the rows of DATA have.",
+                    "it was trained with conditions, and pairs need some too");
   if (o->label_dropout > 0 && is_required(r->model))
     return cli_fail("--label-dropout", NULL, "%s was trained without it, and can't draw without a condition",
                     name);

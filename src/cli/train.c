@@ -310,6 +310,9 @@ static int check_options(const train_options *o, fm_net_options *net) {
                       o->keep_last ? "--keep-last" : "--held-out 0");
   if (o->baseline && o->predict != FM_VELOCITY)
     return args_wrong(c, "--baseline is a velocity: it goes with --predict velocity");
+  if (o->objective == FM_OBJECTIVE_MEAN_FLOW && (o->baseline || o->predict != FM_VELOCITY))
+    return args_wrong(c, "--%s is for --objective flow: mean-flow predicts a mean velocity",
+                      o->baseline ? "baseline" : "predict");
   net->dropout = o->dropout;
   net->n_times = o->objective == FM_OBJECTIVE_MEAN_FLOW ? 2 : 1;
   code = check_validation(o);

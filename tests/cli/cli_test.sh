@@ -141,6 +141,8 @@ expect 0 "," encode mean.model ring.csv -o - -q
 expect 0 "log-likelihood" logp mean.model ring.csv -q
 train ring.csv -o plain.model --objective flow
 expect 1 "mean is for models" sample plain.model -n 3 -o - --solver mean
+expect 2 "--predict is for --objective flow" train ring.csv -o m --objective mean-flow --predict x1
+expect 2 "--baseline is for --objective flow" train ring.csv -o m --objective mean-flow --baseline
 expect 1 "mean flow needs a path with gamma = 0" train ring.csv -o m --objective mean-flow --path icfm:0.1
 train ring.csv -o prior.model --prior gaussian
 train ring.csv -o prior.model --prior uniform

@@ -40,6 +40,7 @@ expect 2 "not one of normalised|data" eval m y --units metres
 expect 1 "No such file" eval m y
 expect 1 "it has 1 column, expected were 2" eval plain.model one.csv
 expect 1 "20 are the least" eval plain.model few.csv
+expect 1 "--neighbours 25 needs more rows" eval plain.model fresh.csv -n 20 --neighbours 25
 expect 1 "expected were 1000 of 1" eval class.model fresh.csv --labels class.csv
 expect 1 "missing values" eval holes.model two.csv
 

@@ -80,6 +80,7 @@ expect 2 "--mask goes with --known" sample line.model -n 3 -o x.csv --mask mask.
 expect 2 "--keep goes with --known" sample line.model -n 3 -o x.csv --keep pull
 expect 2 "is not like 0.2:0.8" sample line.model -n 3 -o x.csv --guidance 2 --guidance-interval 0.8:0.2
 expect 2 "is not like 0.2:0.8" sample line.model -n 3 -o x.csv --guidance 2 --guidance-interval 0.8
+expect 1 "nothing to guide to" sample line.model -n 3 -o x.csv --guidance 2
 expect 1 "there is no unconditional velocity" sample plain.model -n 3 -o x.csv --guidance 2
 expect 1 "has no unconditional velocity" sample needed.model -n 3 --label 1 -o x.csv --guidance 2
 expect 1 "columns, classes" sample line.model -n 3 --label 1 -o x.csv --guidance 2 --weaker plain.model

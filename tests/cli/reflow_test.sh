@@ -34,7 +34,7 @@ expect 2 "is not one of auto" reflow plain.model -o x.model --solver best
 expect 1 "No such file" reflow none.model -o x.model
 expect 1 "Give the DATA" reflow class.model -o x.model
 expect 1 "2 columns as the net has, found 1" reflow class.model one.csv --labels class.csv -o x.model -q
-expect 1 "class columns" reflow class.model rows.csv -o x.model -q
+expect 1 "--labels FILE" reflow class.model rows.csv -o x.model -q
 expect 1 "can't draw without a condition" reflow required.model rows.csv --labels class.csv -o x.model \
   --label-dropout .1
 check "no model of a failure" test ! -e x.model
@@ -72,6 +72,8 @@ expect 0 "Euler steps 2" info two.model
 expect 0 "" sample two.model -n 1000 --label 1 -o auto.csv -q
 expect 0 "" sample two.model -n 1000 --label 1 --steps 2 -o euler.csv -q
 same auto.csv euler.csv
+expect 0 "was distilled" logp two.model rows.csv --label 1
+expect 0 "was distilled" encode two.model rows.csv --label 1 -o encoded.csv
 expect 0 "" sample two.model -n 1000 --label 1 --solver dopri5 -o flow.csv -q
 differ auto.csv flow.csv
 check "two steps give the class" awk -F, 'NR > 1 { n++; x += $1; xx += $1 ^ 2 }
