@@ -226,5 +226,6 @@ int main(void) {
                                 units,
                                 threads_and_steps,
                                 what_is_refused};
-  return run_tests("eval_flow", tests, IS_DOUBLE ? 0 : FMI_COUNT(tests)); /* a net of callbacks takes float */
+  if (IS_DOUBLE) return skipped("eval_flow", "a net of callbacks takes float");
+  return run_tests("eval_flow", tests, FMI_COUNT(tests));
 }

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #ifdef FMI_DOUBLE
@@ -142,6 +143,11 @@ static inline TCase *new_case(Suite **suite, const char *name) {
   *suite = suite_create(name);
   suite_add_tcase(*suite, tcase);
   return tcase;
+}
+/* What main returns where the build can't have the tests. */
+static inline int skipped(const char *name, const char *why) {
+  printf("SKIPPED: %s, because %s\n", name, why);
+  return EXIT_SUCCESS;
 }
 static inline int run_suite(Suite *suite) {
   SRunner *runner = srunner_create(suite);
