@@ -132,6 +132,29 @@ START_TEST(straightness_is_the_flows_whatever_is_predicted) {
 }
 END_TEST
 
+/* A score needs independent pairs, the noise at t = 0 is the input itself, a mean velocity is a step already. */
+START_TEST(what_has_no_reflow_is_refused) {
+  fm_ctx *ctx = new_ctx(1);
+  fm_model *model = new_gaussian(ctx, 1, NULL), *noise, *score, *mean, *made;
+  fm_net_options no = {.struct_size = sizeof no, .width = 4, .depth = 1, .n_times = 2};
+  fm_net *net;
+  settings s = new_settings(2, 20);
+  fm_reflow_stats stats;
+  OK(fm_model_with_prediction(ctx, model, FM_X0, 0, &noise));
+  OK(fm_model_with_prediction(ctx, model, FM_SCORE, 0, &score));
+  OK(fm_net_create(ctx, 1, NULL, 0, 0, &no, &net));
+  float *params = new_block(fm_net_n_params(net), sizeof *params);
+  OK(fm_model_create(ctx, net, params, NULL, NULL, NULL, NULL, NULL, &mean));
+  FAILS(FM_E_UNSUPPORTED, "independent pairs", reflow(ctx, &s, score, NULL, &made, &stats));
+  FAILS(FM_E_UNSUPPORTED, "two times", reflow(ctx, &s, mean, NULL, &made, &stats));
+  s.reflow.distill_steps = 2;
+  FAILS(FM_E_UNSUPPORTED, "distill_steps", reflow(ctx, &s, noise, NULL, &made, &stats));
+  ck_assert_ptr_null(made);
+  free(params), fm_net_destroy(net), fm_model_destroy(model), fm_model_destroy(noise);
+  fm_model_destroy(score), fm_model_destroy(mean), fm_ctx_destroy(ctx);
+}
+END_TEST
+
 /* Loss floor 0, S 0, and one Euler step takes 1 to m + s, and before: S = s (2 - pi / 2). */
 START_TEST(reflow_makes_the_gaussian_straight) {
   fm_ctx *ctx = new_ctx(1);
@@ -327,6 +350,7 @@ int main(void) {
   tcase_add_test(tcase, passes_over_the_pool);
   tcase_add_test(tcase, straightness_is_exact);
   tcase_add_loop_test(tcase, straightness_is_the_flows_whatever_is_predicted, 0, 2);
+  tcase_add_test(tcase, what_has_no_reflow_is_refused);
   tcase_add_test(tcase, reflow_makes_the_gaussian_straight);
   tcase_add_test(tcase, weights_begin_where_they_should);
   tcase_add_test(tcase, any_path_becomes_straight);
