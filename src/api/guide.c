@@ -77,15 +77,30 @@ static fm_status check_known(fm_ctx *ctx, const fm_sampler *s, const fmi_known *
   return FM_OK;
 }
 
-static fm_status draw(fm_ctx *ctx, fmi_transport *job, fm_solve_stats *stats) {
-  fm_sampler *s = job->sampler;
+static fm_status draw(fm_ctx *ctx, fm_sampler *s, uint64_t seed, uint64_t first_row, const int32_t *labels,
+                      const float *cond, const fmi_known *known, size_t n, float *out_f32, double *out_f64,
+                      fm_solve_stats *stats, fm_row_stats *rows) {
   REQUIRE(s->guided, "sampler: expected one made by fm_sampler_create_guided");
   if (stats) FMI_TRY(fmi_struct_check(&ctx->err, "stats", stats, sizeof *stats));
-  FMI_TRY(fmi_sampler_check_conditions(ctx, s->model->net, job->labels, job->cond, job->n));
-  FMI_TRY(check_weights(ctx, s, job->known.weights, job->n));
-  FMI_TRY(check_known(ctx, s, &job->known, job->n));
+  FMI_TRY(fmi_sampler_check_conditions(ctx, s->model->net, labels, cond, n));
+  FMI_TRY(check_weights(ctx, s, known->weights, n));
+  FMI_TRY(check_known(ctx, s, known, n));
+  fmi_transport job = {.sampler = s,
+                       .rt = &ctx->runtime,
+                       .t0 = 0,
+                       .t1 = 1,
+                       .draw = true,
+                       .seed = seed,
+                       .first_row = first_row,
+                       .labels = labels,
+                       .cond = cond,
+                       .n = n,
+                       .known = *known,
+                       .out_f32 = out_f32,
+                       .out_f64 = out_f64,
+                       .rows = rows};
   fm_solve_stats total = {.struct_size = sizeof total};
-  const fm_status status = fmi_transport_run(job, &total, &ctx->err);
+  const fm_status status = fmi_transport_run(&job, &total, &ctx->err);
   if (stats) FMI_TRY(fmi_struct_write(&ctx->err, "stats", &total, sizeof total, stats));
   return status;
 }
@@ -97,20 +112,8 @@ fm_status fm_sampler_draw_guided(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed
   REQUIRE_CTX();
   REQUIRE_POINTER(sampler);
   REQUIRE_ARRAY(out, n);
-  fmi_transport job = {.sampler = sampler,
-                       .rt = &ctx->runtime,
-                       .t0 = 0,
-                       .t1 = 1,
-                       .draw = true,
-                       .seed = seed,
-                       .first_row = first_row,
-                       .labels = labels,
-                       .cond = cond,
-                       .n = n,
-                       .known = {.weights = weights, .f32 = known, .mask = mask},
-                       .out_f32 = out,
-                       .rows = rows};
-  return draw(ctx, &job, stats);
+  const fmi_known k = {.weights = weights, .f32 = known, .mask = mask};
+  return draw(ctx, sampler, seed, first_row, labels, cond, &k, n, out, NULL, stats, rows);
 }
 
 fm_status fm_sampler_draw_guided_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t seed, uint64_t first_row,
@@ -120,20 +123,8 @@ fm_status fm_sampler_draw_guided_f64(fm_ctx *ctx, fm_sampler *sampler, uint64_t 
   REQUIRE_CTX();
   REQUIRE_POINTER(sampler);
   REQUIRE_ARRAY(out, n);
-  fmi_transport job = {.sampler = sampler,
-                       .rt = &ctx->runtime,
-                       .t0 = 0,
-                       .t1 = 1,
-                       .draw = true,
-                       .seed = seed,
-                       .first_row = first_row,
-                       .labels = labels,
-                       .cond = cond,
-                       .n = n,
-                       .known = {.weights = weights, .f64 = known, .mask = mask},
-                       .out_f64 = out,
-                       .rows = rows};
-  return draw(ctx, &job, stats);
+  const fmi_known k = {.weights = weights, .f64 = known, .mask = mask};
+  return draw(ctx, sampler, seed, first_row, labels, cond, &k, n, NULL, out, stats, rows);
 }
 
 /* ---- action chunks ----------------------------------------------------------------------------------------- */

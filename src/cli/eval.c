@@ -321,9 +321,9 @@ static int write_all(judged *j) {
     return EXIT_FAILURE;
   fprintf(table_stream(j), "%-16s  %-11s  %-22s  %7s\n", "metric", "value", "noise floor", "rows");
   int code = compare_all(j);
-  if (drawing_warn_distilled(j->d, "between them there is no flow to measure")) return code;
-  if (code == EXIT_SUCCESS) code = measure_flow(j);
-  if (code == EXIT_SUCCESS) code = measure_likelihood(j);
+  const bool flows = !drawing_warn_distilled(j->d, "between them there is no flow to measure");
+  if (flows && code == EXIT_SUCCESS) code = measure_flow(j);
+  if (flows && code == EXIT_SUCCESS) code = measure_likelihood(j);
   if (o->output && code != EXIT_SUCCESS)
     output_abort(&j->out);
   else if (o->output && !output_commit(&j->out))

@@ -73,6 +73,8 @@ expect 0 "" sample two.model -n 1000 --label 1 -o auto.csv -q
 expect 0 "" sample two.model -n 1000 --label 1 --steps 2 -o euler.csv -q
 same auto.csv euler.csv
 expect 0 "was distilled" logp two.model rows.csv --label 1
+expect 0 "was distilled" eval two.model rows.csv --labels class.csv -n 20 -o judged.csv
+check "what was measured is written" grep -q "^C2ST," judged.csv
 expect 0 "was distilled" encode two.model rows.csv --label 1 -o encoded.csv
 expect 0 "" sample two.model -n 1000 --label 1 --solver dopri5 -o flow.csv -q
 differ auto.csv flow.csv
